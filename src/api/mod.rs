@@ -1,0 +1,85 @@
+//! The custom resources of the group `quarantine-operator.dev`: types, their validation rules and the names that go with
+//! them. Nothing here acts, and nothing here knows a client: the types are what the API server stores.
+//!
+//! The field docs are the descriptions of the CRDs, written for `kubectl explain`. The CRDs in `crds/` are generated
+//! from these types by `cargo xtask crds`.
+
+mod class;
+mod condition;
+mod formats;
+mod quarantine;
+mod selector;
+mod status;
+
+pub use class::{
+    AssumeRole, ClassSecurityGroup, IngressRule, ManagedGroup, ManagedSecurityGroup, Protected, Protocol,
+    QuarantineClass, QuarantineClassSpec, QuarantineClassStatus, ReleaseApproval, SecurityHub, TagSelector,
+    WorkflowStatus,
+};
+pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
+pub use quarantine::{
+    FindingReference, FindingTarget, InstanceTarget, MissingGroups, Mode, Quarantine, QuarantineSpec, Release,
+    ReleasePolicy, Target,
+};
+pub use status::{
+    AdmittedGroup, HeldBy, InterfaceState, InterfaceStatus, QuarantineStatus, RecordSource, ResolvedTarget, Time,
+};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+};
+use kube::CustomResourceExt;
+
+/// The API group of every resource here, and the prefix of every name that the operator leaves anywhere.
+pub const GROUP: &str = "quarantine-operator.dev";
+
+/// Keeps a Quarantine that holds records until each recorded interface is accounted for.
+pub const FINALIZER: &str = "quarantine-operator.dev/restore";
+
+/// On a QuarantineClass: `"true"` makes it the class of Quarantines that name none.
+pub const DEFAULT_CLASS_ANNOTATION: &str = "quarantine-operator.dev/is-default-class";
+
+/// On a Quarantine whose release is held: `approved` lets it go on.
+pub const RELEASE_ANNOTATION: &str = "quarantine-operator.dev/release";
+
+/// On a Quarantine whose interfaces carry another cluster's tags: `"true"` takes them over.
+pub const ADOPT_ANNOTATION: &str = "quarantine-operator.dev/adopt";
+
+/// Flux's annotation for "look now"; its value is echoed in `status.lastHandledReconcileAt`.
+pub const RECONCILE_ANNOTATION: &str = "reconcile.fluxcd.io/requestedAt";
+
+/// The CustomResourceDefinitions as they stand in `crds/`, in the order in which they are applied.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    vec![finished(Quarantine::crd()), finished(QuarantineClass::crd())]
+}
+
+/// What the derive can't say.
+fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let schemas =
+        crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
+    for schema in schemas {
+        finish(schema);
+        // kstatus reads an object without any status as done; with this, a fresh object reads as in progress.
+        if crd.spec.scope == "Namespaced"
+            && let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"))
+        {
+            status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
+        }
+    }
+    crd
+}
+
+/// An optional field is left out, never null (the API server drops a null), so that `has()` in a rule means what it says. A description's lines are
+/// wrapped by whoever shows it, and a list's entries need none beside their list's: kubectl explain prints both.
+fn finish(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    if let Some(description) = &mut schema.description {
+        let paragraphs = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+        *description = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(finish);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        finish(items);
+        items.description = None;
+    }
+}

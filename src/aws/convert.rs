@@ -1,0 +1,246 @@
+//! The SDK's types to `model`, and the few that go the other way. Nothing is left out in silence: an answer that lacks
+//! what identifies a thing is a problem, not a smaller answer.
+
+use super::model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags};
+use super::problem::{Disposition, Problem};
+use crate::api::Reason;
+use aws_sdk_ec2::types as sdk;
+
+/// From DescribeInstances.
+pub fn instance(given: &sdk::Instance) -> Result<Instance, Problem> {
+    Ok(Instance {
+        id: required("an instance's id", given.instance_id())?,
+        state: state(given.state().and_then(|state| state.name())),
+        tags: tags(given.tags()),
+        volumes_deleted_on_termination: given
+            .block_device_mappings()
+            .iter()
+            .filter_map(|mapping| mapping.ebs())
+            .filter(|volume| volume.delete_on_termination() == Some(true))
+            .filter_map(|volume| volume.volume_id().map(str::to_owned))
+            .collect(),
+    })
+}
+
+/// A state that we don't know counts as present: its interfaces are still looked at.
+fn state(name: Option<&sdk::InstanceStateName>) -> InstanceState {
+    match name {
+        Some(sdk::InstanceStateName::ShuttingDown | sdk::InstanceStateName::Terminated) => InstanceState::Terminated,
+        _ => InstanceState::Present,
+    }
+}
+
+/// From DescribeNetworkInterfaces.
+pub fn interface(given: &sdk::NetworkInterface) -> Result<Interface, Problem> {
+    Ok(Interface {
+        id: required("a network interface's id", given.network_interface_id())?,
+        vpc_id: required("a network interface's VPC", given.vpc_id())?,
+        instance_id: given.attachment().and_then(|attachment| attachment.instance_id()).map(str::to_owned),
+        groups: given
+            .groups()
+            .iter()
+            .map(|group| required("the id of a network interface's group", group.group_id()))
+            .collect::<Result<_, _>>()?,
+        tags: tags(given.tag_set()),
+        managed_by: given
+            .operator()
+            .filter(|operator| operator.managed() == Some(true))
+            .map(|operator| operator.principal().unwrap_or("AWS").to_owned()),
+        trunk: given.interface_type() == Some(&sdk::NetworkInterfaceType::Trunk),
+    })
+}
+
+/// From DescribeSecurityGroups, which doesn't tell further VPCs.
+pub fn group(given: &sdk::SecurityGroup) -> Result<SecurityGroup, Problem> {
+    Ok(SecurityGroup {
+        id: required("a security group's id", given.group_id())?,
+        name: required("a security group's name", given.group_name())?,
+        vpc_id: required("a security group's VPC", given.vpc_id())?,
+        associated_vpc_ids: Vec::new(),
+        tags: tags(given.tags()),
+        ingress: rules(given.ip_permissions())?,
+        egress: rules(given.ip_permissions_egress())?,
+    })
+}
+
+fn rules(permissions: &[sdk::IpPermission]) -> Result<Vec<GroupRule>, Problem> {
+    let mut rules = Vec::new();
+    for permission in permissions {
+        let protocol = required("a security group rule's protocol", permission.ip_protocol())?;
+        let ports = ports(&protocol, permission.from_port(), permission.to_port());
+        for peer in peers(permission)? {
+            rules.push(GroupRule { protocol: protocol.clone(), ports, peer });
+        }
+    }
+    Ok(rules)
+}
+
+fn peers(permission: &sdk::IpPermission) -> Result<Vec<Peer>, Problem> {
+    let cidr = |value| required("the network of a security group's rule", value).map(Peer::Cidr);
+    let v4 = permission.ip_ranges().iter().map(|range| cidr(range.cidr_ip()));
+    let v6 = permission.ipv6_ranges().iter().map(|range| cidr(range.cidr_ipv6()));
+    let lists = permission.prefix_list_ids().iter().map(|list| {
+        required("the prefix list of a security group's rule", list.prefix_list_id()).map(Peer::PrefixList)
+    });
+    let groups = permission.user_id_group_pairs().iter().map(|pair| {
+        required("the group of a security group's rule", pair.group_id().or(pair.group_name())).map(Peer::Group)
+    });
+    v4.chain(v6).chain(lists).chain(groups).collect()
+}
+
+/// Absent where the rule allows all of them, however AWS writes that for the protocol ("IpPermission", Amazon EC2 API
+/// Reference): nothing for `-1` and protocols without ports, 0 to 65535 for TCP and UDP, -1 to -1 for ICMP.
+fn ports(protocol: &str, from: Option<i32>, to: Option<i32>) -> Option<(i32, i32)> {
+    let given = from.zip(to);
+    if protocol == "-1" || given == all_ports(protocol) { None } else { given }
+}
+
+fn all_ports(protocol: &str) -> Option<(i32, i32)> {
+    match protocol {
+        "tcp" | "udp" | "6" | "17" => Some((0, 65_535)),
+        "icmp" | "icmpv6" | "1" | "58" => Some((-1, -1)),
+        _ => None,
+    }
+}
+
+/// For Authorize… and RevokeSecurityGroup….
+pub fn permission(rule: &GroupRule) -> sdk::IpPermission {
+    let GroupRule { protocol, ports, peer } = rule;
+    let (from, to) = ports.or_else(|| all_ports(protocol)).unzip();
+    let permission = sdk::IpPermission::builder().ip_protocol(protocol).set_from_port(from).set_to_port(to);
+    match peer {
+        Peer::Cidr(cidr) if cidr.contains(':') => {
+            permission.ipv6_ranges(sdk::Ipv6Range::builder().cidr_ipv6(cidr).build())
+        }
+        Peer::Cidr(cidr) => permission.ip_ranges(sdk::IpRange::builder().cidr_ip(cidr).build()),
+        Peer::PrefixList(id) => permission.prefix_list_ids(sdk::PrefixListId::builder().prefix_list_id(id).build()),
+        Peer::Group(id) => permission.user_id_group_pairs(sdk::UserIdGroupPair::builder().group_id(id).build()),
+    }
+    .build()
+}
+
+/// For CreateTags and tag specifications.
+pub fn sdk_tags(tags: &Tags) -> Vec<sdk::Tag> {
+    tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect()
+}
+
+/// A filter that means its values literally: in a filter `*` and `?` are wildcards, and a security group's name may
+/// contain `*` ("Find your Amazon EC2 resources", Amazon EC2 User Guide).
+pub fn filter<V: AsRef<str>>(name: &str, values: impl IntoIterator<Item = V>) -> sdk::Filter {
+    let values = values.into_iter().map(|value| literal(value.as_ref())).collect();
+    sdk::Filter::builder().name(name).set_values(Some(values)).build()
+}
+
+fn literal(value: &str) -> String {
+    let mut escaped = String::with_capacity(value.len());
+    for character in value.chars() {
+        if matches!(character, '*' | '?' | '\\') {
+            escaped.push('\\');
+        }
+        escaped.push(character);
+    }
+    escaped
+}
+
+fn tags(given: &[sdk::Tag]) -> Tags {
+    let text = |value: Option<&str>| value.unwrap_or_default().to_owned();
+    given.iter().map(|tag| (text(tag.key()), text(tag.value()))).collect()
+}
+
+pub fn required(what: &str, value: Option<&str>) -> Result<String, Problem> {
+    value.map(str::to_owned).ok_or_else(|| {
+        let message = format!("AWS answered without {what}. It is asked again.");
+        Problem::new(Disposition::Retry, Reason::AwsRefused, message)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(protocol: &str, ports: Option<(i32, i32)>, peer: Peer) -> GroupRule {
+        GroupRule { protocol: protocol.to_owned(), ports, peer }
+    }
+
+    #[test]
+    fn one_permission_with_several_peers_is_several_rules() {
+        let permission = sdk::IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(22)
+            .to_port(22)
+            .ip_ranges(sdk::IpRange::builder().cidr_ip("10.0.0.0/8").build())
+            .ipv6_ranges(sdk::Ipv6Range::builder().cidr_ipv6("fd00::/8").build())
+            .prefix_list_ids(sdk::PrefixListId::builder().prefix_list_id("pl-1").build())
+            .user_id_group_pairs(sdk::UserIdGroupPair::builder().group_id("sg-1").build())
+            .build();
+        let ssh = |peer| rule("tcp", Some((22, 22)), peer);
+        assert_eq!(
+            rules(&[permission]).unwrap(),
+            [
+                ssh(Peer::Cidr("10.0.0.0/8".into())),
+                ssh(Peer::Cidr("fd00::/8".into())),
+                ssh(Peer::PrefixList("pl-1".into())),
+                ssh(Peer::Group("sg-1".into())),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rule_survives_the_way_to_aws_and_back() {
+        let everywhere = || Peer::Cidr("0.0.0.0/0".into());
+        for rule in [
+            rule("-1", None, everywhere()),
+            rule("tcp", None, everywhere()),
+            rule("udp", Some((53, 53)), Peer::Cidr("::/0".into())),
+            rule("icmp", None, Peer::PrefixList("pl-1".into())),
+            rule("icmp", Some((8, -1)), everywhere()),
+            rule("50", None, Peer::Group("sg-1".into())),
+        ] {
+            assert_eq!(rules(&[permission(&rule)]).unwrap(), [rule]);
+        }
+    }
+
+    #[test]
+    fn all_ports_are_sent_as_aws_wants_them_for_the_protocol() {
+        let sent = |protocol| {
+            let permission = permission(&rule(protocol, None, Peer::Group("sg-1".into())));
+            permission.from_port().zip(permission.to_port())
+        };
+        assert_eq!(sent("tcp"), Some((0, 65_535)));
+        assert_eq!(sent("icmp"), Some((-1, -1)));
+        assert_eq!(sent("-1"), None);
+    }
+
+    #[test]
+    fn wildcards_in_a_filter_value_are_meant_literally() {
+        assert_eq!(filter("group-name", ["a*b?c\\d"]).values(), ["a\\*b\\?c\\\\d"]);
+    }
+
+    #[test]
+    fn an_interface_without_an_id_is_a_problem_and_not_a_smaller_answer() {
+        let problem = interface(&sdk::NetworkInterface::builder().build()).unwrap_err();
+        assert_eq!(problem.disposition, Disposition::Retry);
+        assert!(problem.message.contains("a network interface's id"), "{problem}");
+    }
+
+    #[test]
+    fn an_interface_that_a_service_manages_names_it() {
+        let managed = |principal: Option<&str>| {
+            let operator =
+                sdk::OperatorResponse::builder().managed(true).set_principal(principal.map(str::to_owned)).build();
+            let given =
+                sdk::NetworkInterface::builder().network_interface_id("eni-1").vpc_id("vpc-1").operator(operator);
+            interface(&given.build()).unwrap().managed_by
+        };
+        assert_eq!(managed(Some("workspaces.amazonaws.com")).as_deref(), Some("workspaces.amazonaws.com"));
+        assert_eq!(managed(None).as_deref(), Some("AWS"));
+    }
+
+    #[test]
+    fn shutting_down_counts_as_terminated_and_stopped_does_not() {
+        assert_eq!(state(Some(&sdk::InstanceStateName::ShuttingDown)), InstanceState::Terminated);
+        assert_eq!(state(Some(&sdk::InstanceStateName::Terminated)), InstanceState::Terminated);
+        assert_eq!(state(Some(&sdk::InstanceStateName::Stopped)), InstanceState::Present);
+        assert_eq!(state(Some(&sdk::InstanceStateName::Pending)), InstanceState::Present);
+    }
+}

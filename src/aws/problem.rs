@@ -1,0 +1,205 @@
+//! The one table that turns an AWS error code into what is to be done about it, and the one type that carries it.
+//!
+//! Codes: "Error codes for the Amazon EC2 API" (Amazon EC2 API Reference), "Common errors" and "AssumeRole" (AWS STS
+//! API Reference). An unknown code is a value, not a panic: it is retried and shown as AWS said it.
+
+use crate::api::Reason;
+use std::fmt;
+
+/// What is to be done about an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disposition {
+    /// It passes by itself: try again, with backoff.
+    Retry,
+    /// It waits for a change elsewhere (a right granted, a group made): look again within five minutes.
+    Wait,
+    /// A person must act. It is still looked at again within five minutes: what they do may be in AWS.
+    Stop,
+}
+
+/// Something that stands in the way, in the form in which conditions show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Problem {
+    pub disposition: Disposition,
+    pub reason: Reason,
+    /// A sentence that says what is wrong and what to do next.
+    pub message: String,
+    /// The AWS error code, where AWS answered.
+    pub code: Option<String>,
+}
+
+impl Problem {
+    pub fn new(disposition: Disposition, reason: Reason, message: impl Into<String>) -> Self {
+        Self { disposition, reason, message: message.into(), code: None }
+    }
+
+    /// From an error answer of AWS to `operation` (service and operation as IAM names them, such as
+    /// `ec2:DescribeInstances`).
+    pub fn from_code(operation: &str, code: &str, said: &str) -> Self {
+        let Row { disposition, reason, advice } = look_up(code);
+        let said = if said.is_empty() { code } else { said };
+        let advice =
+            if advice.is_empty() { String::new() } else { format!(" {}", advice.replace("{operation}", operation)) };
+        let said = said.trim_end_matches('.');
+        Self {
+            disposition,
+            reason,
+            message: format!("{operation}: {code}: {said}.{advice}"),
+            code: Some(code.to_owned()),
+        }
+    }
+
+    /// The call got no answer: it may have been applied, or not.
+    pub fn no_answer(operation: &str, why: impl fmt::Display) -> Self {
+        Self::new(
+            Disposition::Retry,
+            Reason::AwsUnavailable,
+            format!("{operation} got no answer ({why}); what became of it is read again before anything else is done."),
+        )
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.reason, self.message)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+struct Row {
+    disposition: Disposition,
+    reason: Reason,
+    advice: &'static str,
+}
+
+const fn row(disposition: Disposition, reason: Reason, advice: &'static str) -> Row {
+    Row { disposition, reason, advice }
+}
+
+fn look_up(code: &str) -> Row {
+    use Disposition::{Retry, Stop, Wait};
+    match code {
+        "RequestLimitExceeded"
+        | "Throttling"
+        | "ThrottlingException"
+        | "ThrottledException"
+        | "TooManyRequestsException"
+        | "RequestThrottled"
+        | "EC2ThrottledException"
+        | "SlowDown" => row(Retry, Reason::Throttled, "It is tried again more slowly."),
+        "ServiceUnavailable"
+        | "Unavailable"
+        | "InternalError"
+        | "InternalFailure"
+        | "InternalServerError"
+        | "RequestTimeout"
+        | "RequestTimeoutException" => row(Retry, Reason::AwsUnavailable, "It is tried again."),
+        "RequestExpired" | "RequestTimeTooSkewed" | "SignatureDoesNotMatch" => {
+            row(Stop, Reason::CredentialsUnavailable, "Check the clock of the operator's node and its credentials.")
+        }
+        "ExpiredToken" | "ExpiredTokenException" => {
+            row(Retry, Reason::CredentialsUnavailable, "The credentials are renewed.")
+        }
+        "AuthFailure"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClientException"
+        | "MissingAuthenticationToken"
+        | "InvalidAccessKeyId"
+        | "OptInRequired" => row(
+            Stop,
+            Reason::AccessDenied,
+            "Check that the operator's credentials are valid, that the region is enabled for the account, and that AWS lets them call {operation}.",
+        ),
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "Client.UnauthorizedOperation" => row(
+            Stop,
+            Reason::AccessDenied,
+            "Allow {operation} in the IAM policy of the operator's role, and look for a deny in organisation policies.",
+        ),
+        "OperationNotPermitted" => row(
+            Stop,
+            Reason::InterfaceRefused,
+            "AWS manages this resource and refuses changes to it: isolate it through the service that owns it.",
+        ),
+        "InvalidInstanceID.NotFound" => row(Stop, Reason::InstanceNotFound, "Check id, region and account."),
+        "InvalidInstanceID.Malformed" => row(Stop, Reason::InstanceNotFound, "Check the id: it is no instance id."),
+        "InvalidGroup.NotFound"
+        | "InvalidSecurityGroupID.NotFound"
+        | "InvalidGroupId.Malformed"
+        | "InvalidSecurityGroupId.Malformed" => {
+            row(Wait, Reason::GroupNotFound, "The security group doesn't exist or lies in another VPC.")
+        }
+        "InvalidVpcID.NotFound" => row(Retry, Reason::AwsRefused, "The VPC is looked for again."),
+        "InvalidPrefixListID.NotFound" | "InvalidPrefixListId.NotFound" => row(
+            Wait,
+            Reason::GroupNotFound,
+            "A rule of the isolation group names a prefix list that doesn't exist: correct the rule.",
+        ),
+        "RulesPerSecurityGroupLimitExceeded" | "SecurityGroupLimitExceeded" => row(
+            Wait,
+            Reason::GroupLimitExceeded,
+            "Raise the quota in Service Quotas (Amazon VPC), or declare fewer ingress rules.",
+        ),
+        "InvalidNetworkInterfaceID.NotFound" => row(Retry, Reason::VerifyingGone, "It is looked for again."),
+        "SecurityGroupsPerInterfaceLimitExceeded" => {
+            row(Wait, Reason::GroupLimitExceeded, "Raise the quota 'Security groups per network interface'.")
+        }
+        "TagLimitExceeded" => row(Wait, Reason::TagsNotWritten, "Remove tags from the interface: 50 are allowed."),
+        "IncorrectInstanceState" | "IncorrectState" | "ResourceBusy" => {
+            row(Retry, Reason::AwsUnavailable, "The resource is changing: it is tried again.")
+        }
+        "DependencyViolation"
+        | "InvalidParameterValue"
+        | "InvalidParameterCombination"
+        | "InvalidInstanceID"
+        | "ValidationError" => row(Stop, Reason::AwsRefused, ""),
+        "InvalidGroup.Duplicate" => row(Stop, Reason::GroupNameTaken, ""),
+        _ => row(Retry, Reason::AwsRefused, "It is tried again."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_known_code_says_what_is_to_be_done() {
+        use Disposition::{Retry, Stop, Wait};
+        for (code, disposition, reason) in [
+            ("RequestLimitExceeded", Retry, Reason::Throttled),
+            ("ServiceUnavailable", Retry, Reason::AwsUnavailable),
+            ("InternalError", Retry, Reason::AwsUnavailable),
+            ("UnauthorizedOperation", Stop, Reason::AccessDenied),
+            ("AuthFailure", Stop, Reason::AccessDenied),
+            ("OperationNotPermitted", Stop, Reason::InterfaceRefused),
+            ("InvalidInstanceID.NotFound", Stop, Reason::InstanceNotFound),
+            ("InvalidInstanceID.Malformed", Stop, Reason::InstanceNotFound),
+            ("InvalidGroup.NotFound", Wait, Reason::GroupNotFound),
+            ("InvalidSecurityGroupID.NotFound", Wait, Reason::GroupNotFound),
+            ("InvalidGroupId.Malformed", Wait, Reason::GroupNotFound),
+            ("InvalidNetworkInterfaceID.NotFound", Retry, Reason::VerifyingGone),
+            ("SecurityGroupsPerInterfaceLimitExceeded", Wait, Reason::GroupLimitExceeded),
+            ("TagLimitExceeded", Wait, Reason::TagsNotWritten),
+            ("IncorrectInstanceState", Retry, Reason::AwsUnavailable),
+            ("IncorrectState", Retry, Reason::AwsUnavailable),
+            ("InvalidParameterValue", Stop, Reason::AwsRefused),
+            ("RequestExpired", Stop, Reason::CredentialsUnavailable),
+        ] {
+            let problem = Problem::from_code("ec2:Describe", code, "");
+            assert_eq!((problem.disposition, problem.reason), (disposition, reason), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_code_is_retried_and_shown_as_aws_said_it() {
+        let problem = Problem::from_code("ec2:CreateTags", "BrandNewCode", "Something new.");
+        assert_eq!(problem.disposition, Disposition::Retry);
+        assert_eq!(problem.message, "ec2:CreateTags: BrandNewCode: Something new. It is tried again.");
+    }
+
+    #[test]
+    fn a_refusal_names_the_permission_that_is_missing() {
+        let problem = Problem::from_code("ec2:CreateTags", "UnauthorizedOperation", "You are not authorized.");
+        assert!(problem.message.contains("Allow ec2:CreateTags in the IAM policy"), "{}", problem.message);
+    }
+}

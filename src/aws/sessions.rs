@@ -1,0 +1,162 @@
+//! Where and as whom AWS is asked: one client per account, region and role, opened once and seen to be the right
+//! account before its first use. What is asked is `ec2`'s business.
+
+use super::call::Session;
+use super::convert::required;
+use super::ec2::Ec2;
+use super::kept::Kept;
+use super::problem::{Disposition, Problem};
+use super::settings;
+use crate::api::Reason;
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{Region, SdkConfig};
+use aws_sdk_ec2::config::SharedCredentialsProvider;
+use std::sync::Arc;
+
+/// Where the operator asks who it is, if nothing tells its own region. Works in the `aws` partition only: elsewhere,
+/// AWS_REGION must be set.
+const FALLBACK_REGION: &str = "us-east-1";
+
+/// An account's region, and as whom to go there.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub account_id: String,
+    pub region: String,
+    /// The role to assume; absent: the operator's own credentials.
+    pub role: Option<Role>,
+}
+
+/// A role to assume.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Role {
+    pub arn: String,
+    /// What the role's trust policy asks for.
+    pub external_id: Option<String>,
+    /// Stands in CloudTrail beside each call: 2 to 64 characters of `[\w+=,.@-]` ("AssumeRole", AWS STS API Reference).
+    pub session_name: String,
+}
+
+/// Who AWS says that the credentials belong to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub account_id: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    pub arn: String,
+}
+
+/// All clients, made on demand and kept.
+pub struct Sessions {
+    base: SdkConfig,
+    own_identity: Kept<(), Identity>,
+    roles: Arc<Kept<Role, SharedCredentialsProvider>>,
+    opened: Kept<Place, Ec2>,
+}
+
+impl Sessions {
+    /// `base` gives credentials, endpoints, the HTTP client and, if the operator has one, its region; make it with
+    /// `aws_config`'s loader, which also sets the clock that AssumeRole can't do without. Time-outs and attempts are
+    /// ours (`settings`), whatever it says.
+    pub fn new(base: SdkConfig) -> Self {
+        Self {
+            base: settings::apply(base),
+            own_identity: Kept::default(),
+            roles: Arc::default(),
+            opened: Kept::default(),
+        }
+    }
+
+    /// From the standard settings: environment variables, the shared config files, the pod's or the node's role
+    /// ("Configuring the AWS SDK for Rust", its Developer Guide). Fails never; what is missing shows at the first call.
+    pub async fn from_environment() -> Self {
+        let loader = aws_config::defaults(settings::behavior_version())
+            .retry_config(settings::retries_of_reads())
+            .timeout_config(settings::timeouts_of_reads());
+        Self::new(loader.load().await)
+    }
+
+    /// Who the operator itself is. Asked once; only a success is kept.
+    pub async fn own_identity(&self) -> Result<Identity, Problem> {
+        let config = at(&self.base, &self.home_region(None));
+        self.own_identity.get(&(), || who(config, Session::default())).await
+    }
+
+    /// A client for `place`, whose credentials AWS said to be `place.account_id`'s. The first asker opens it, later ones
+    /// share it; only a success is kept.
+    ///
+    /// Errors: Stop/WrongAccount when the credentials are another account's, Stop/AssumeRoleFailed when the role can't
+    /// be assumed, otherwise as the call to AWS went.
+    pub async fn ec2(&self, place: &Place) -> Result<Ec2, Problem> {
+        self.opened.get(place, || self.open(place.clone())).await
+    }
+
+    fn open(&self, place: Place) -> impl Future<Output = Result<Ec2, Problem>> + Send + use<> {
+        let (base, roles, home) = (self.base.clone(), self.roles.clone(), self.home_region(Some(&place)));
+        async move {
+            let mut config = at(&base, &place.region);
+            if let Some(role) = &place.role {
+                let provider = roles.get(role, || assume(at(&base, &home), role.clone())).await?;
+                config = config.into_builder().credentials_provider(provider).build();
+            }
+            let session = Session {
+                account_id: place.account_id.clone(),
+                region: place.region.clone(),
+                role_arn: place.role.as_ref().map(|role| role.arn.clone()),
+            };
+            let identity = who(config.clone(), session.clone()).await?;
+            if identity.account_id != place.account_id {
+                return Err(wrong_account(&place, &identity));
+            }
+            Ok(Ec2::new(&config, session))
+        }
+    }
+
+    /// Where AssumeRole and the operator's own identity are asked. A place's region is certain to lie in the right
+    /// partition.
+    fn home_region(&self, place: Option<&Place>) -> String {
+        let own = self.base.region().map(|region| region.as_ref().to_owned());
+        own.or_else(|| place.map(|place| place.region.clone())).unwrap_or_else(|| FALLBACK_REGION.to_owned())
+    }
+}
+
+fn at(base: &SdkConfig, region: &str) -> SdkConfig {
+    base.to_builder().region(Region::new(region.to_owned())).build()
+}
+
+/// The provider is shared by all regions of a role: the SDK's cache of credentials is by provider.
+async fn assume(base: SdkConfig, role: Role) -> Result<SharedCredentialsProvider, Problem> {
+    let Role { arn, external_id, session_name } = role;
+    let mut provider = AssumeRoleProvider::builder(arn).session_name(session_name).configure(&base);
+    if let Some(external_id) = external_id {
+        provider = provider.external_id(external_id);
+    }
+    Ok(SharedCredentialsProvider::new(provider.build().await))
+}
+
+/// Needs no permission: "GetCallerIdentity", AWS STS API Reference.
+async fn who(config: SdkConfig, session: Session) -> Result<Identity, Problem> {
+    let region = config.region().map(|region| region.as_ref().to_owned()).unwrap_or_default();
+    let session = Session { region, ..session };
+    let call = aws_sdk_sts::Client::new(&config).get_caller_identity().send();
+    let answer = session.call("sts:GetCallerIdentity", call).await?;
+    let arn = required("the caller's ARN", answer.arn())?;
+    Ok(Identity {
+        account_id: required("the caller's account", answer.account())?,
+        partition: required("the caller's partition", arn.split(':').nth(1))?,
+        arn,
+    })
+}
+
+fn wrong_account(place: &Place, identity: &Identity) -> Problem {
+    let Place { account_id, region, role } = place;
+    let advice = match role {
+        Some(role) => format!("The role {} leads to another account: correct the class's assumeRole", role.arn),
+        None => "Only a role leads there: give the class assumeRole.roleName".to_owned(),
+    };
+    let message = format!(
+        "Account {account_id} is asked for in {region}, but the credentials are account {}'s ({}). {advice}. Nothing was \
+         done.",
+        identity.account_id, identity.arn
+    );
+    Problem::new(Disposition::Stop, Reason::WrongAccount, message)
+}

@@ -1,0 +1,68 @@
+//! How long a call to AWS may take and how often the SDK may try it. No other file sets either.
+//!
+//! The controller's own backoff rules, so the SDK tries little. Without these settings a call has no time-out at all
+//! ("Configure client timeouts", AWS SDK for Rust Developer Guide).
+
+use aws_config::identity::IdentityCache;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use std::time::Duration;
+
+const CONNECT: Duration = Duration::from_secs(3);
+
+/// A read is tried twice: a lost packet shouldn't cost a whole reconcile. Together with the SDK's pause of at most a
+/// second between them, both attempts fit into the limit.
+const READ_ATTEMPTS: u32 = 2;
+const READ_ATTEMPT: Duration = Duration::from_secs(5);
+const READ: Duration = Duration::from_secs(12);
+
+/// A changing call is tried once: one that was cut off may have been applied, and that is read before anything else is
+/// done. Its limit is below leaseDuration − renewDeadline of the leader lease (15 s − 10 s): an operator that lost the
+/// lease has no call under way any more when the next one starts.
+const CHANGE: Duration = Duration::from_secs(4);
+
+/// The SDK's defaults as of a named version: an update of the SDK changes none of them.
+pub fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// `base` with our limits for reads, a cache of credentials of its own, and our name in CloudTrail's userAgent.
+pub fn apply(base: SdkConfig) -> SdkConfig {
+    let app_name = base.app_name().cloned().unwrap_or_else(app_name);
+    base.into_builder()
+        .behavior_version(behavior_version())
+        .retry_config(retries_of_reads())
+        .timeout_config(timeouts_of_reads())
+        .identity_cache(IdentityCache::lazy().build())
+        .app_name(app_name)
+        .build()
+}
+
+pub fn retries_of_reads() -> RetryConfig {
+    RetryConfig::standard().with_max_attempts(READ_ATTEMPTS)
+}
+
+pub fn timeouts_of_reads() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(READ_ATTEMPT)
+        .operation_timeout(READ)
+        .build()
+}
+
+pub fn retries_of_changes() -> RetryConfig {
+    RetryConfig::disabled()
+}
+
+pub fn timeouts_of_changes() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(CHANGE)
+        .operation_timeout(CHANGE)
+        .build()
+}
+
+fn app_name() -> AppName {
+    AppName::new(env!("CARGO_PKG_NAME")).expect("letters and a dash, under 50 characters, are a valid AppName")
+}

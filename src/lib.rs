@@ -1,0 +1,18 @@
+//! An operator that cuts an EC2 instance off with its incident-response security group on every network interface, and
+//! puts everything back exactly when the claim is deleted.
+//!
+//! The map of the crate, in the order in which a claim travels:
+//!
+//! | module | what happens there |
+//! |---|---|
+//! | [`api`] | the custom resources: types, validation rules, names; nothing that acts |
+//! | [`quarantine`] | the loop: observe, decide, record, act |
+//! | [`aws`] | what the loop may ask of AWS, in the domain's words: sessions, EC2, one error table |
+//! | [`operate`] | what keeps the process running: controller wiring, locks, shutdown |
+//!
+//! `docs/architecture.md` holds the rules that never break and the names of the tests that hold them.
+
+pub mod api;
+pub mod aws;
+pub mod operate;
+pub mod quarantine;

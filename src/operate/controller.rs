@@ -1,0 +1,149 @@
+//! The controller: which claims are reconciled when, how many at once, and how it ends.
+
+use super::{
+    backoff::{Backoff, jittered},
+    own_node, watches,
+};
+use crate::{
+    api::Quarantine,
+    aws::Sessions,
+    quarantine::{Context, Error, reconcile, world::Again},
+};
+use futures::{FutureExt, StreamExt, future::BoxFuture};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, ResourceExt,
+    runtime::{Config, Controller, controller::Action, reflector::ObjectRef},
+};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use tokio::sync::mpsc;
+
+/// What a person may set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// How often a held instance is looked at for drift.
+    pub resync: Duration,
+    /// How many reconciles run at once.
+    pub concurrency: u16,
+    /// The node that the operator runs on: its instance is refused as a target.
+    pub node_name: Option<String>,
+    /// The clock; tests move it.
+    pub clock: fn() -> Timestamp,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { resync: Duration::from_secs(60), concurrency: 1_000, node_name: None, clock: Timestamp::now }
+    }
+}
+
+/// Everything that waits for a change in AWS is looked at again within five minutes.
+const WAIT: Duration = Duration::from_secs(300);
+
+/// A running operator, before it runs.
+pub struct Operator {
+    context: Arc<Context>,
+    watches: watches::Watches,
+    woken: mpsc::UnboundedReceiver<ObjectRef<Quarantine>>,
+    settings: Settings,
+}
+
+struct Run {
+    context: Arc<Context>,
+    backoff: Backoff,
+    settings: Settings,
+}
+
+impl Operator {
+    /// Reads who this cluster is, and prepares the watches.
+    ///
+    /// Errors: the API server can't be reached, or doesn't let the namespace kube-system or the operator's own node be
+    /// read.
+    pub async fn new(client: Client, sessions: Sessions, settings: Settings) -> kube::Result<Self> {
+        let namespaces: Api<Namespace> = Api::all(client.clone());
+        let cluster_uid = namespaces.get_metadata("kube-system").await?.uid().unwrap_or_default();
+        let own_instance_id = match &settings.node_name {
+            Some(name) => own_node::instance_id(client.clone(), name).await?,
+            None => None,
+        };
+        let (wake, woken) = mpsc::unbounded_channel();
+        let (watches, stores) = watches::start(&client, wake);
+        let context = Context::new(client, sessions, stores, cluster_uid, own_instance_id, settings.clock);
+        Ok(Self { context, watches, woken, settings })
+    }
+
+    /// Runs until `shutdown` ends, then lets running reconciles finish.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + Sync + 'static) {
+        let Self { context, watches, woken, settings } = self;
+        let claims = context.stores.quarantines.clone();
+        let (by_class, by_namespace) = (claims.clone(), claims.clone());
+        let woken = futures::stream::unfold(woken, async |mut woken| woken.recv().await.map(|claim| (claim, woken)));
+        let run = Arc::new(Run { context, backoff: Backoff::default(), settings: settings.clone() });
+        tracing::info!(concurrency = settings.concurrency, resync = ?settings.resync, "watching Quarantines");
+
+        Controller::for_stream(watches.quarantines, claims)
+            .with_config(Config::default().concurrency(settings.concurrency))
+            .watches_stream(watches.classes, move |class| watches::of_class(&by_class, &class))
+            .watches_stream(watches.namespaces, move |namespace| watches::of_namespace(&by_namespace, &namespace))
+            .reconcile_on(woken)
+            .graceful_shutdown_on(shutdown)
+            .run(one, |claim, error, run| after_error(&claim, error, &run), run)
+            .for_each(async |outcome| {
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "reconcile");
+                }
+            })
+            .await;
+        tracing::info!("stopped");
+    }
+}
+
+/// One reconcile, and when the next one is due.
+fn one(claim: Arc<Quarantine>, run: Arc<Run>) -> BoxFuture<'static, Result<Action, Error>> {
+    async move {
+        let reference = ObjectRef::from_obj(claim.as_ref());
+        let again = survived(reconcile(claim, &run.context)).await?;
+        if again != Again::Backoff {
+            run.backoff.reset(&reference);
+        }
+        Ok(match again {
+            Again::Resync => Action::requeue(jittered(run.settings.resync)),
+            Again::Wait => Action::requeue(jittered(WAIT)),
+            Again::After(pause) => Action::requeue(pause),
+            Again::Backoff => Action::requeue(run.backoff.pause(&reference)),
+            Again::Never => Action::await_change(),
+        })
+    }
+    .boxed()
+}
+
+fn after_error(claim: &Quarantine, error: &Error, run: &Run) -> Action {
+    let (namespace, name) = (claim.namespace(), claim.name_any());
+    if error.is_conflict() {
+        tracing::debug!(namespace, name, %error, "somebody else wrote the claim; it is read again");
+    } else {
+        tracing::warn!(namespace, name, %error, "the reconcile failed and is tried again");
+    }
+    Action::requeue(run.backoff.pause(&ObjectRef::from_obj(claim)))
+}
+
+/// A panic is an error of this claim, not the end of the process.
+async fn survived<T>(reconciling: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    AssertUnwindSafe(reconciling).catch_unwind().await.unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
+        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
+        Err(Error::Panicked(words.unwrap_or_else(|| "it left no message".to_owned())))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_of_one_claim() {
+        let survived = survived::<()>(async { panic!("out of range") }).await;
+        assert!(matches!(survived, Err(Error::Panicked(words)) if words == "out of range"));
+    }
+}

@@ -1,0 +1,8 @@
+//! What keeps the process running: watches, the controller, back-off, shutdown. Nothing here decides about a claim.
+
+mod backoff;
+mod controller;
+mod own_node;
+mod watches;
+
+pub use controller::{Operator, Settings};

@@ -1,0 +1,165 @@
+//! What is watched, and which claims a change wakes. An object that can't be read stops nobody: it is left out, and said.
+
+use crate::{
+    api::{ConditionType, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION, Reason},
+    quarantine::{Stores, names_instance},
+};
+use futures::{Stream, StreamExt, future::ready};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Api, Client, Resource, ResourceExt,
+    core::{DeserializeGuard, PartialObjectMeta},
+    runtime::{
+        WatchStreamExt,
+        reflector::{ObjectRef, Store, store},
+        watcher::{self, Config, Event, watcher},
+    },
+};
+use serde::de::DeserializeOwned;
+use std::{
+    collections::hash_map::DefaultHasher,
+    fmt::Debug,
+    hash::{Hash, Hasher},
+    pin::Pin,
+    sync::Arc,
+};
+use tokio::sync::mpsc::UnboundedSender;
+
+/// A stream of objects that changed.
+pub type Changes<K> = Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>;
+
+/// The watches, not yet polled.
+pub struct Watches {
+    pub quarantines: Changes<Quarantine>,
+    pub classes: Changes<QuarantineClass>,
+    pub namespaces: Changes<PartialObjectMeta<Namespace>>,
+}
+
+/// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`.
+pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (Watches, Stores) {
+    let (quarantines, quarantine_changes) = reflected::<Quarantine>(client);
+    let (gone, changed) = (Neighbours::new(&quarantines, &wake), Neighbours::new(&quarantines, &wake));
+    let (classes, class_changes) = reflected::<QuarantineClass>(client);
+    let (namespaces, writer) = store();
+    let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default())
+        .default_backoff()
+        .reflect(writer);
+    let watches = Watches {
+        quarantines: quarantine_changes
+            .inspect(move |event| gone.wake_after_deletion(event))
+            .applied_objects()
+            .predicate_filter(what_a_person_writes, Default::default())
+            .inspect(move |claim| changed.wake_after_edit(claim))
+            .boxed(),
+        classes: class_changes.touched_objects().boxed(),
+        namespaces: namespace_changes.touched_objects().boxed(),
+    };
+    (watches, Stores { quarantines, classes, namespaces })
+}
+
+fn reflected<K>(client: &Client) -> (Store<K>, impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>)
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    let (reader, writer) = store();
+    let changes = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), Config::default())
+        .default_backoff()
+        .filter_map(|event| ready(event.map(readable).transpose()))
+        .reflect(writer);
+    (reader, changes)
+}
+
+/// The event without the guard; none for an object that can't be read.
+fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
+    let read = |guard: DeserializeGuard<K>| match guard.0 {
+        Ok(object) => Some(object),
+        Err(invalid) => {
+            tracing::error!(
+                kind = %K::kind(&()), namespace = invalid.metadata.namespace, name = invalid.metadata.name, error = invalid.error,
+                "the object can't be read and is left alone; the others go on. Is its CRD of another version than the operator?"
+            );
+            None
+        }
+    };
+    match event {
+        Event::Apply(guard) => read(guard).map(Event::Apply),
+        Event::Delete(guard) => read(guard).map(Event::Delete),
+        Event::InitApply(guard) => read(guard).map(Event::InitApply),
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+    }
+}
+
+/// Wakes the claims that another one's change concerns.
+struct Neighbours {
+    claims: Store<Quarantine>,
+    wake: UnboundedSender<ObjectRef<Quarantine>>,
+}
+
+impl Neighbours {
+    fn new(claims: &Store<Quarantine>, wake: &UnboundedSender<ObjectRef<Quarantine>>) -> Self {
+        Self { claims: claims.clone(), wake: wake.clone() }
+    }
+
+    /// Whoever waited for the instance, or for room under the class's limit, goes on.
+    fn wake_after_deletion(&self, event: &watcher::Result<Event<Quarantine>>) {
+        let Ok(Event::Delete(gone)) = event else { return };
+        self.wake(|claim| names_instance(claim, gone) || (waits_for_room(claim) && class_of(claim) == class_of(gone)));
+    }
+
+    /// The other claims of the instance: which of them drives may have changed.
+    fn wake_after_edit(&self, edited: &watcher::Result<Quarantine>) {
+        let Ok(edited) = edited else { return };
+        self.wake(|claim| claim.uid() != edited.uid() && names_instance(claim, edited));
+    }
+
+    fn wake(&self, concerned: impl Fn(&Quarantine) -> bool) {
+        for claim in refs(self.claims.state_filter(concerned)) {
+            // The receiver goes only when the process does.
+            let _ = self.wake.send(claim);
+        }
+    }
+}
+
+fn waits_for_room(claim: &Quarantine) -> bool {
+    let conditions = claim.status.iter().flat_map(|status| &status.conditions);
+    conditions
+        .filter(|condition| condition.is(ConditionType::Ready))
+        .any(|ready| ready.reason == Reason::LimitReached.as_str())
+}
+
+fn class_of(claim: &Quarantine) -> Option<&String> {
+    claim.status.as_ref().and_then(|status| status.class_name.as_ref()).or(claim.spec.class_name.as_ref())
+}
+
+/// Everything of a claim that a person or a tool writes; not the status and the finalizer, which are ours.
+fn what_a_person_writes(claim: &Quarantine) -> Option<u64> {
+    let mut hasher = DefaultHasher::new();
+    let meta = &claim.metadata;
+    let ours: Vec<_> = claim
+        .annotations()
+        .iter()
+        .filter(|(key, _)| key.as_str() == RECONCILE_ANNOTATION || key.starts_with(GROUP))
+        .collect();
+    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), ours).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// The claims that a changed class concerns: those of it, and those that look for the default one.
+pub fn of_class(claims: &Store<Quarantine>, class: &QuarantineClass) -> Vec<ObjectRef<Quarantine>> {
+    let name = class.name_any();
+    refs(claims.state_filter(|claim| class_of(claim).is_none_or(|named| *named == name)))
+}
+
+/// The claims of a changed namespace.
+pub fn of_namespace(
+    claims: &Store<Quarantine>,
+    namespace: &PartialObjectMeta<Namespace>,
+) -> Vec<ObjectRef<Quarantine>> {
+    let name = namespace.name_any();
+    refs(claims.state_filter(|claim| claim.namespace().as_ref() == Some(&name)))
+}
+
+fn refs(claims: Vec<Arc<Quarantine>>) -> Vec<ObjectRef<Quarantine>> {
+    claims.iter().map(|claim| ObjectRef::from_obj(claim.as_ref())).collect()
+}

@@ -1,0 +1,117 @@
+//! What one reconcile is given: clients, stores, locks. No behaviour of its own.
+
+use super::{limits::Limits, locks::Locks};
+use crate::{
+    api::{Quarantine, QuarantineClass},
+    aws::Sessions,
+};
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{
+    Client,
+    core::PartialObjectMeta,
+    runtime::{
+        events::{Recorder, Reporter},
+        reflector::Store,
+    },
+};
+use std::{sync::Arc, time::Duration};
+
+/// What every reconcile shares.
+pub struct Context {
+    pub client: Client,
+    pub sessions: Sessions,
+    pub stores: Stores,
+    /// The uid of the namespace kube-system.
+    pub cluster_uid: String,
+    /// The instance that the operator runs on, where it is known.
+    pub own_instance_id: Option<String>,
+    pub(super) recorder: Recorder,
+    pub(super) locks: Locks,
+    pub(super) limits: Limits,
+    clock: fn() -> Timestamp,
+}
+
+/// What is watched. A store is a cache: it may be older than the last write.
+pub struct Stores {
+    pub quarantines: Store<Quarantine>,
+    pub classes: Store<QuarantineClass>,
+    pub namespaces: Store<PartialObjectMeta<Namespace>>,
+}
+
+impl Stores {
+    /// Waits until each store holds what there was when its watch began: an empty store says nothing.
+    pub(super) async fn ready(&self) {
+        // A dropped writer means that the process is ending; the reconcile is dropped with it.
+        let _ = tokio::join!(
+            self.quarantines.wait_until_ready(),
+            self.classes.wait_until_ready(),
+            self.namespaces.wait_until_ready()
+        );
+    }
+}
+
+impl Context {
+    /// The name under which the operator's events and writes appear.
+    pub const CONTROLLER: &'static str = "quarantine-operator";
+
+    pub fn new(
+        client: Client,
+        sessions: Sessions,
+        stores: Stores,
+        cluster_uid: String,
+        own_instance_id: Option<String>,
+        clock: fn() -> Timestamp,
+    ) -> Arc<Self> {
+        let reporter = Reporter { controller: Self::CONTROLLER.to_owned(), instance: std::env::var("POD_NAME").ok() };
+        Arc::new(Self {
+            recorder: Recorder::new(client.clone(), reporter),
+            client,
+            sessions,
+            stores,
+            cluster_uid,
+            own_instance_id,
+            locks: Locks::default(),
+            limits: Limits::default(),
+            clock,
+        })
+    }
+
+    /// Now, in whole seconds, as the API server stores times.
+    pub(super) fn now(&self) -> Timestamp {
+        let now = (self.clock)();
+        Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+}
+
+/// How long one call to the API server may take.
+const API_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Waits for the API server, but not for ever.
+pub(super) async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+    match tokio::time::timeout(API_TIMEOUT, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(Error::ApiServerSilent),
+    }
+}
+
+/// What keeps a round from being recorded. AWS' errors are not among them: those are conditions.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The API server refused or could not be reached.
+    #[error("the API server: {0}")]
+    Kubernetes(#[from] kube::Error),
+    /// The API server did not answer in time.
+    #[error("the API server did not answer within {} s", API_TIMEOUT.as_secs())]
+    ApiServerSilent,
+    /// A bug: the reconcile ended in a panic.
+    #[error("the reconcile panicked, which is a bug: {0}")]
+    Panicked(String),
+}
+
+impl Error {
+    /// Somebody else wrote the object in between: read it again at once.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Kubernetes(kube::Error::Api(status)) if status.code == 409)
+    }
+}

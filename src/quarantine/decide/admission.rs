@@ -1,0 +1,261 @@
+//! Whether policy lets a claim act, and where it then acts. Pure.
+//!
+//! Policy is asked until the first record, and never again: what is held is kept, corrected and released under what it
+//! was admitted with, whatever happens to the class.
+
+use crate::{
+    api::{AdmittedGroup, QuarantineClass, Reason, ResolvedTarget},
+    aws::problem::{Disposition, Problem},
+    quarantine::world::{ClassSight, Facts, View},
+};
+use kube::core::{Selector, SelectorExt};
+
+/// The instance that the claim names and how it is reached, or why policy refuses to look for it.
+///
+/// Called before AWS is asked anything: a claim that policy refuses doesn't get to use the operator's AWS rights, not
+/// even for reading.
+pub fn route(facts: &Facts) -> Result<ResolvedTarget, Problem> {
+    if let Some(held) = held_target(facts) {
+        return Ok(held);
+    }
+    let spec = &facts.claim.spec;
+    let Some(target) = &spec.target.instance else {
+        return Err(not_supported(
+            "target.finding is not supported by this version: name the instance in target.instance.",
+        ));
+    };
+    if !spec.findings.is_empty() {
+        return Err(not_supported("findings is not supported by this version: remove it."));
+    }
+    let class = class(facts)?;
+    let account_id = target.account_id.clone().unwrap_or_else(|| facts.operator.account_id.clone());
+
+    allow_namespace(facts, class)?;
+    allow_account(facts, class, &account_id)?;
+    allow_region(class, &target.region)?;
+    allow_instance(facts, class, &target.id)?;
+    allow_group(facts, class)?;
+    if class.spec.security_hub.is_some() {
+        return Err(not_supported(format!(
+            "securityHub of QuarantineClass {} is not supported by this version: remove it from the class.",
+            name(class)
+        )));
+    }
+    Ok(through_role(facts, class, target.id.clone(), target.region.clone(), account_id))
+}
+
+/// What only a look at the instance can tell: its tags.
+pub fn allow_seen(facts: &Facts, view: &View) -> Result<(), Problem> {
+    let class = class(facts)?;
+    let Some(instance) = &view.instance else { return Ok(()) };
+    let protecting = class.spec.protected.tags.iter().find(|tag| {
+        instance.tags.get(&tag.key).is_some_and(|value| tag.value.as_ref().is_none_or(|wanted| wanted == value))
+    });
+    match protecting {
+        None => Ok(()),
+        Some(tag) => Err(stop(
+            Reason::ProtectedByTag,
+            format!(
+                "QuarantineClass {} protects instances with the tag {}, and {} carries it. An intruder can write tags: look who wrote this one. \
+                 To contain the instance, remove the tag, or use a class that doesn't protect it.",
+                name(class),
+                tag.value.as_ref().map_or_else(|| tag.key.clone(), |value| format!("{}={value}", tag.key)),
+                instance.id
+            ),
+        )),
+    }
+}
+
+/// The limit of the class on instances held at once.
+pub fn allow_one_more(facts: &Facts) -> Result<(), Problem> {
+    let class = class(facts)?;
+    if facts.within_limit {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Disposition::Wait,
+        Reason::LimitReached,
+        format!(
+            "QuarantineClass {} lets {} instances be held at once, and as many are. It goes on when one is released, or when maxActive is raised.",
+            name(class),
+            class.spec.max_active
+        ),
+    ))
+}
+
+/// The isolation group as the claim and its class declare it now.
+pub fn declared_group(facts: &Facts) -> Result<AdmittedGroup, Problem> {
+    if let Some(id) = &facts.claim.spec.security_group_id {
+        return Ok(AdmittedGroup { id: Some(id.clone()), ..AdmittedGroup::default() });
+    }
+    let group = &class(facts)?.spec.security_group;
+    Ok(AdmittedGroup { id: group.id.clone(), name: group.name.clone(), managed: group.managed.is_some() })
+}
+
+/// What a claim that holds records was admitted with, reached through the class's present role, else the recorded one.
+fn held_target(facts: &Facts) -> Option<ResolvedTarget> {
+    let status = facts.claim.status.as_ref()?;
+    let recorded = status.target.as_ref().filter(|_| !status.interfaces.is_empty())?;
+    let ResolvedTarget { instance_id, account_id, region, .. } = recorded.clone();
+    Some(match facts.class.found().filter(|class| class.spec.assume_role.is_some()) {
+        Some(class) => through_role(facts, class, instance_id, region, account_id),
+        None => recorded.clone(),
+    })
+}
+
+fn through_role(
+    facts: &Facts,
+    class: &QuarantineClass,
+    instance_id: String,
+    region: String,
+    account_id: String,
+) -> ResolvedTarget {
+    let role = class.spec.assume_role.as_ref();
+    ResolvedTarget {
+        role_arn: role
+            .map(|role| format!("arn:{}:iam::{account_id}:role/{}", facts.operator.partition, role.role_name)),
+        external_id: role.and_then(|role| role.external_id.clone()),
+        session_name: role.and_then(|role| role.session_name.clone()),
+        instance_id,
+        account_id,
+        region,
+    }
+}
+
+/// The class that was found, or what to do about there being none.
+pub fn class(facts: &Facts) -> Result<&QuarantineClass, Problem> {
+    let problem = match &facts.class {
+        ClassSight::Found(class) => return Ok(class),
+        ClassSight::NotFound(name) => Problem::new(
+            Disposition::Stop,
+            Reason::ClassNotFound,
+            format!(
+                "There is no QuarantineClass {name}: create it, or create a Quarantine of another class (kubectl get quarantineclasses)."
+            ),
+        ),
+        ClassSight::NoDefault => Problem::new(
+            Disposition::Wait,
+            Reason::NoDefaultClass,
+            "No className is given and no QuarantineClass is the default: annotate one with quarantine-operator.dev/is-default-class: \"true\", \
+             or create a Quarantine with spec.className.",
+        ),
+        ClassSight::SeveralDefaults(names) => Problem::new(
+            Disposition::Wait,
+            Reason::SeveralDefaultClasses,
+            format!(
+                "No className is given and several QuarantineClasses are the default ({}): leave the annotation quarantine-operator.dev/is-default-class on one.",
+                names.join(", ")
+            ),
+        ),
+    };
+    Err(problem)
+}
+
+fn allow_namespace(facts: &Facts, class: &QuarantineClass) -> Result<(), Problem> {
+    let refused = |why: String| stop(Reason::NamespaceNotAllowed, why);
+    let Some(selector) = class.spec.namespace_selector.clone() else {
+        return Err(refused(format!(
+            "QuarantineClass {} has no namespaceSelector, so no namespace may use it: set one ({{}} selects all).",
+            name(class)
+        )));
+    };
+    let selector = Selector::try_from(selector).map_err(|error| {
+        refused(format!("The namespaceSelector of QuarantineClass {} can't be read: {error}.", name(class)))
+    })?;
+    if selector.matches(&facts.namespace.labels) {
+        return Ok(());
+    }
+    Err(refused(format!(
+        "The namespaceSelector of QuarantineClass {} doesn't select this namespace: label the namespace, or use a namespace or a class that fits.",
+        name(class)
+    )))
+}
+
+fn allow_account(facts: &Facts, class: &QuarantineClass, account_id: &str) -> Result<(), Problem> {
+    let own = &facts.operator.account_id;
+    let allowed = if class.spec.accounts.is_empty() {
+        account_id == own
+    } else {
+        class.spec.accounts.iter().any(|a| a == account_id)
+    };
+    if !allowed {
+        return Err(stop(
+            Reason::AccountNotAllowed,
+            format!(
+                "QuarantineClass {} may not be used in account {account_id}: its accounts are {}.",
+                name(class),
+                list_or(&class.spec.accounts, own)
+            ),
+        ));
+    }
+    if account_id != own && class.spec.assume_role.is_none() {
+        return Err(stop(
+            Reason::AccountNotAllowed,
+            format!(
+                "Account {account_id} is not the operator's own ({own}), and QuarantineClass {} has no assumeRole to reach it: set assumeRole.roleName.",
+                name(class)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn allow_region(class: &QuarantineClass, region: &str) -> Result<(), Problem> {
+    if class.spec.regions.is_empty() || class.spec.regions.iter().any(|allowed| allowed == region) {
+        return Ok(());
+    }
+    Err(stop(
+        Reason::RegionNotAllowed,
+        format!(
+            "QuarantineClass {} may not be used in region {region}: its regions are {}.",
+            name(class),
+            class.spec.regions.join(", ")
+        ),
+    ))
+}
+
+fn allow_instance(facts: &Facts, class: &QuarantineClass, instance_id: &str) -> Result<(), Problem> {
+    if class.spec.protected.instance_ids.iter().any(|protected| protected == instance_id) {
+        return Err(stop(
+            Reason::ProtectedInstance,
+            format!("QuarantineClass {} protects {instance_id}: use a class that doesn't.", name(class)),
+        ));
+    }
+    if facts.operator.instance_id.as_deref() == Some(instance_id) && !class.spec.allow_self {
+        return Err(stop(
+            Reason::OperatorsOwnInstance,
+            format!(
+                "The operator itself runs on {instance_id}: isolated, it couldn't give anything back. Move the operator to another node, or set allowSelf on QuarantineClass {}.",
+                name(class)
+            ),
+        ));
+    }
+    Ok(())
+}
+
+fn allow_group(facts: &Facts, class: &QuarantineClass) -> Result<(), Problem> {
+    let Some(group) = &facts.claim.spec.security_group_id else { return Ok(()) };
+    if class.spec.allowed_security_group_ids.contains(group) || class.spec.security_group.id.as_ref() == Some(group) {
+        return Ok(());
+    }
+    Err(stop(
+        Reason::GroupNotAllowed,
+        format!("securityGroupId {group} is not among the allowedSecurityGroupIds of QuarantineClass {}.", name(class)),
+    ))
+}
+
+fn name(class: &QuarantineClass) -> &str {
+    class.metadata.name.as_deref().unwrap_or_default()
+}
+
+fn list_or(list: &[String], otherwise: &str) -> String {
+    if list.is_empty() { format!("the operator's own, {otherwise}") } else { list.join(", ") }
+}
+
+fn stop(reason: Reason, message: impl Into<String>) -> Problem {
+    Problem::new(Disposition::Stop, reason, message)
+}
+
+fn not_supported(message: impl Into<String>) -> Problem {
+    stop(Reason::NotSupported, message)
+}

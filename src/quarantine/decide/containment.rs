@@ -1,0 +1,321 @@
+//! What keeps every interface of the instance isolated. Pure.
+//!
+//! One record per interface. A record is made before the interface is touched, holds what the interface carried, and is
+//! never overwritten. Every swap is preceded by `changedAt` in the status, so that a release knows that one may be on its
+//! way.
+
+use super::{
+    conditions,
+    draft::{Draft, since},
+    group, interface,
+};
+use crate::{
+    api::{ADOPT_ANNOTATION, ConditionType, InterfaceState, InterfaceStatus, Reason, RecordSource},
+    aws::{
+        model::{Interface, Tags},
+        problem::{Disposition, Problem},
+    },
+    quarantine::{
+        tags,
+        world::{Action, ActionKind, Again, View},
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How long an interface that was already isolated is watched before its originals count as unknown: EC2 reads are
+/// eventually consistent, and the first one may be older than a release that has just happened.
+pub const WATCH: Duration = Duration::from_secs(60);
+
+/// How soon a change that AWS refused is tried again, unless somebody asks.
+const REFUSED_PAUSE: Duration = Duration::from_secs(240);
+
+/// How long the other interfaces go without a look at most, while a refused one waits.
+const LOOK_PAUSE: Duration = Duration::from_secs(60);
+
+/// How soon the interface is read again when a read doesn't show an acknowledged change yet.
+const STALE_READ_PAUSE: Duration = Duration::from_secs(1);
+
+/// Interfaces that have no record, and why.
+pub type Unrecorded = BTreeMap<String, Problem>;
+
+/// Makes the records of interfaces that have none.
+pub fn record_new(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
+    let mut unrecorded = Unrecorded::new();
+    for seen in view.own_interfaces() {
+        if draft.status.interfaces.iter().any(|record| record.id == seen.id) {
+            continue;
+        }
+        let made = refuse_elsewhere(draft, seen)
+            .and_then(|()| group::for_vpc(draft, view, &seen.vpc_id))
+            .and_then(|group| new_record(draft, view, seen, group));
+        match made {
+            Ok(record) => draft.status.interfaces.push(record),
+            Err(problem) => {
+                draft.look_after(&problem);
+                unrecorded.insert(seen.id.clone(), problem);
+            }
+        }
+    }
+    unrecorded
+}
+
+/// Makes records again where they were lost and the interface is isolated, from what it and its tags tell. All interfaces
+/// that are isolated: those that another cluster holds, and those whose isolation only tags tell, get no record.
+pub fn record_lost(draft: &mut Draft<'_>, view: &View) -> Vec<String> {
+    let mut isolated = Vec::new();
+    for seen in view.own_interfaces() {
+        let Some(group) = seen.groups.iter().find(|group| view.group(group).is_some()).cloned() else {
+            if tags::read(&seen.tags).is_some_and(|told| interface::carries_any(seen, &told.isolation_groups)) {
+                isolated.push(seen.id.clone());
+            }
+            continue;
+        };
+        isolated.push(seen.id.clone());
+        if let Ok(record) = refuse_elsewhere(draft, seen).and_then(|()| new_record(draft, view, seen, group)) {
+            // Whatever it was made from: its release waits for a person.
+            draft.status.interfaces.push(InterfaceStatus { recorded_from: RecordSource::Tags, ..record });
+        }
+    }
+    isolated
+}
+
+/// Brings every recorded interface to its isolation group, and its tags in line.
+///
+/// While a release is held, what it had already given back stays so, and tags stay as they are: a person decides by
+/// them.
+pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
+    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
+    let mut records = std::mem::take(&mut draft.status.interfaces);
+    for record in records.iter_mut().filter(|record| !(deleting && record.state.is_final())) {
+        match view.interface(&record.id) {
+            Some(seen) => isolate(draft, view, record, seen),
+            None => interface::missing(draft, record),
+        }
+    }
+    if !deleting {
+        tag(draft, view, &records);
+    }
+    draft.status.interfaces = records;
+}
+
+/// Notes what a read shows, and changes nothing in AWS: for a claim that is suspended.
+pub fn watch_all(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
+    let mut records = std::mem::take(&mut draft.status.interfaces);
+    for record in &mut records {
+        match view.interface(&record.id) {
+            Some(seen) => watch(draft, record, seen),
+            None => interface::missing(draft, record),
+        }
+    }
+    let unrecorded = view.own_interfaces().filter(|seen| records.iter().all(|record| record.id != seen.id));
+    let why = |seen: &Interface| {
+        format!("Carries {} and has no record yet; nothing is done while suspended.", interface::carried(seen))
+    };
+    let unrecorded = unrecorded
+        .map(|seen| (seen.id.clone(), Problem::new(Disposition::Stop, Reason::Suspended, why(seen))))
+        .collect();
+    draft.status.interfaces = records;
+    unrecorded
+}
+
+fn watch(draft: &Draft<'_>, record: &mut InterfaceStatus, seen: &Interface) {
+    record.missing_since = None;
+    learn_originals(draft, record, seen);
+    if group::in_force(record).is_some_and(|in_force| interface::carries_only(seen, in_force)) {
+        settle(record, InterfaceState::Isolated, None);
+    } else {
+        let why = format!("Carries {}; nothing is done while suspended.", interface::carried(seen));
+        settle(record, InterfaceState::Isolating, Some(why));
+    }
+}
+
+fn refuse_elsewhere(draft: &Draft<'_>, seen: &Interface) -> Result<(), Problem> {
+    let Some(evidence) = tags::read(&seen.tags) else { return Ok(()) };
+    let adopted = draft
+        .facts
+        .claim
+        .metadata
+        .annotations
+        .as_ref()
+        .is_some_and(|all| all.get(ADOPT_ANNOTATION).is_some_and(|v| v == "true"));
+    if evidence.cluster_uid == draft.facts.operator.cluster_uid || adopted {
+        return Ok(());
+    }
+    Err(Problem::new(
+        Disposition::Stop,
+        Reason::HeldElsewhere,
+        format!(
+            "{} carries the tags of another cluster ({}), whose Quarantine {} holds it. Release it there; or, if that cluster is lost, annotate this Quarantine with {ADOPT_ANNOTATION}: \"true\".",
+            seen.id, evidence.cluster_uid, evidence.quarantine_uid
+        ),
+    ))
+}
+
+fn new_record(draft: &Draft<'_>, view: &View, seen: &Interface, group: String) -> Result<InterfaceStatus, Problem> {
+    let isolating: BTreeSet<&String> = view
+        .groups
+        .iter()
+        .map(|group| &group.id)
+        .chain(draft.status.interfaces.iter().flat_map(|record| &record.isolation_groups))
+        .chain([&group])
+        .collect();
+    let without_isolation = |groups: &[String]| -> Option<Vec<String>> {
+        let own: Vec<String> = groups.iter().filter(|group| !isolating.contains(group)).cloned().collect();
+        (!own.is_empty()).then_some(own)
+    };
+
+    let evidence = tags::read(&seen.tags);
+    let touched = seen.groups.iter().any(|group| isolating.contains(group));
+    let told = evidence
+        .as_ref()
+        .filter(|_| touched)
+        .and_then(|evidence| without_isolation(evidence.original_groups.as_deref()?));
+    // Where only tags say that what it carries isolates, what it carries is kept: others can write tags. A person decides.
+    let told_isolated =
+        !touched && evidence.is_some_and(|evidence| interface::carries_any(seen, &evidence.isolation_groups));
+    let recorded_from = if told.is_some() || told_isolated { RecordSource::Tags } else { RecordSource::Interface };
+    let originals = told.or_else(|| without_isolation(&seen.groups));
+    Ok(InterfaceStatus {
+        id: seen.id.clone(),
+        vpc_id: seen.vpc_id.clone(),
+        original_security_groups: originals,
+        isolation_groups: vec![group],
+        recorded_from,
+        recorded_at: draft.time(),
+        changed_at: None,
+        missing_since: None,
+        state: InterfaceState::Isolating,
+        message: None,
+    })
+}
+
+/// The read that made the record was older than a release that had just happened: what a later one shows, before
+/// anything was changed, are the interface's own groups. True where that is so.
+fn learn_originals(draft: &Draft<'_>, record: &mut InterfaceStatus, seen: &Interface) -> bool {
+    let learning = is_watched(draft, record) && record.changed_at.is_none();
+    let own = learning && !interface::carries_any(seen, &record.isolation_groups);
+    if own {
+        record.original_security_groups = Some(seen.groups.clone());
+    }
+    own
+}
+
+/// Whether it isn't concluded yet that the originals are unknown: the minute isn't over, or nobody has looked since.
+fn is_watched(draft: &Draft<'_>, record: &InterfaceStatus) -> bool {
+    let restorable = conditions::before(draft, ConditionType::Restorable);
+    let concluded = restorable.is_some_and(|before| before.reason == Reason::OriginalsUnknown.as_str());
+    record.original_security_groups.is_none() && (since(&record.recorded_at, draft.now()) < WATCH || !concluded)
+}
+
+fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface) {
+    record.missing_since = None;
+    let Some(in_force) = group::in_force(record).map(str::to_owned) else { return };
+    if interface::carries_only(seen, &in_force) {
+        let watched_for = since(&record.recorded_at, draft.now());
+        if record.original_security_groups.is_none() && watched_for < WATCH {
+            draft.look_again(Again::After(WATCH - watched_for));
+        }
+        settle(record, InterfaceState::Isolated, None);
+        return;
+    }
+    let first_read_was_stale = learn_originals(draft, record, seen);
+    if draft.outcomes.succeeded(ActionKind::Isolate, &record.id) {
+        settle(record, InterfaceState::Isolating, None);
+        draft.look_again(Again::After(STALE_READ_PAUSE));
+        return;
+    }
+    if let Some(problem) = refusal(draft, view, record, seen) {
+        draft.look_after(&problem);
+        let state =
+            if problem.disposition == Disposition::Retry { InterfaceState::Isolating } else { InterfaceState::Refused };
+        settle(record, state, Some(problem.message));
+        return;
+    }
+    if record.state == InterfaceState::Refused && !draft.asked_now() {
+        let waited = record.changed_at.as_ref().map_or(REFUSED_PAUSE, |at| since(at, draft.now()));
+        if waited < REFUSED_PAUSE {
+            draft.look_again(Again::After((REFUSED_PAUSE - waited).min(LOOK_PAUSE)));
+            return;
+        }
+    }
+    if record.state == InterfaceState::Isolated && !first_read_was_stale {
+        draft.status.corrections += 1;
+        draft.warn(
+            Reason::DriftCorrected,
+            format!(
+                "{} carried {} instead of the isolation group {in_force}; it is being put back. {}",
+                record.id,
+                interface::carried(seen),
+                interface::suspects(view)
+            ),
+        );
+    }
+    record.changed_at = Some(draft.time());
+    match record.state {
+        // What stood in the way last time stays in view until it is out of the way.
+        InterfaceState::Refused => {}
+        InterfaceState::Isolating if !was_suspended(draft) => {}
+        _ => settle(record, InterfaceState::Isolating, None),
+    }
+    draft.act(Action::Isolate { interface_id: record.id.clone(), groups: vec![in_force] });
+}
+
+fn was_suspended(draft: &Draft<'_>) -> bool {
+    conditions::before(draft, ConditionType::Ready).is_some_and(|before| before.reason == Reason::Suspended.as_str())
+}
+
+/// Why this interface can't be isolated now, where this reconcile has learnt it or AWS says so beforehand.
+fn refusal(draft: &Draft<'_>, view: &View, record: &InterfaceStatus, seen: &Interface) -> Option<Problem> {
+    if let Some(managed) = managed_by_aws(seen) {
+        return Some(managed);
+    }
+    let problem = draft.outcomes.problem(ActionKind::Isolate, &record.id).cloned()?;
+    let group_is_new = problem.reason == Reason::GroupNotFound
+        && group::in_force(record).is_some_and(|group| view.group(group).is_some());
+    // For some seconds after its creation EC2 reads show a group that a swap doesn't find yet.
+    Some(if group_is_new { Problem { disposition: Disposition::Retry, ..problem } } else { problem })
+}
+
+/// Why AWS refuses a change to this interface, where a read tells.
+pub fn managed_by_aws(seen: &Interface) -> Option<Problem> {
+    let owner = seen.managed_by.as_ref()?;
+    let message =
+        format!("{} is managed by {owner}, and AWS refuses changes to it: isolate it through that service.", seen.id);
+    Some(Problem::new(Disposition::Stop, Reason::InterfaceManagedByAws, message))
+}
+
+/// Writes the second copy: one call per distinct record, after the swap. What else stands there under our prefix goes:
+/// a part too many would read as a group too many.
+fn tag(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) {
+    let mut by_tags: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
+    let mut by_surplus: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.state == InterfaceState::Isolated) {
+        let Some(seen) = view.interface(&record.id) else { continue };
+        let wanted = tags::of_record(
+            record,
+            draft.facts.claim.metadata.uid.as_deref().unwrap_or_default(),
+            &draft.facts.operator.cluster_uid,
+        );
+        let surplus: Vec<String> = tags::ours(&seen.tags).filter(|key| !wanted.contains_key(*key)).cloned().collect();
+        if !surplus.is_empty() && draft.outcomes.of(ActionKind::Untag, &record.id).is_none() {
+            by_surplus.entry(surplus).or_default().push(record.id.clone());
+        }
+        if !tags::hold(&seen.tags, &wanted) && draft.outcomes.of(ActionKind::Tag, &record.id).is_none() {
+            by_tags.entry(wanted).or_default().push(record.id.clone());
+        }
+    }
+    for (keys, interface_ids) in by_surplus {
+        draft.act(Action::Untag { interface_ids, keys });
+    }
+    for (tags, interface_ids) in by_tags {
+        draft.act(Action::Tag { interface_ids, tags });
+    }
+}
+
+fn settle(record: &mut InterfaceStatus, state: InterfaceState, message: Option<String>) {
+    record.state = state;
+    record.message = message.map(|message| interface::bounded(&message, 1024));
+}

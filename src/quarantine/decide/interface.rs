@@ -1,0 +1,88 @@
+//! What containment and release both ask of one interface. Pure.
+
+use super::draft::{Draft, since};
+use crate::{
+    api::{InterfaceState, InterfaceStatus},
+    aws::model::{Interface, Tags},
+    quarantine::world::{Again, View},
+};
+use std::{collections::BTreeSet, time::Duration};
+
+/// Two reads at least this far apart must miss an interface before it counts as gone.
+pub const GONE_AFTER: Duration = Duration::from_secs(60);
+
+/// Whether the interface carries these groups and no other, in whatever order.
+pub fn carries_exactly(seen: &Interface, groups: &[String]) -> bool {
+    let carried: BTreeSet<&String> = seen.groups.iter().collect();
+    carried == groups.iter().collect()
+}
+
+/// Whether it carries this group and no other.
+pub fn carries_only(seen: &Interface, group: &str) -> bool {
+    !seen.groups.is_empty() && seen.groups.iter().all(|carried| carried == group)
+}
+
+/// Whether it carries at least one of these groups.
+pub fn carries_any(seen: &Interface, groups: &[String]) -> bool {
+    seen.groups.iter().any(|group| groups.contains(group))
+}
+
+/// The groups that it carries, in an order that doesn't vary from read to read.
+pub fn carried(seen: &Interface) -> String {
+    seen.groups.iter().map(String::as_str).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(", ")
+}
+
+/// A read by interface id didn't find it. Twice, a minute apart, and it is gone; an instance that terminated is not
+/// enough.
+pub fn missing(draft: &mut Draft<'_>, record: &mut InterfaceStatus) {
+    let missing_since = record.missing_since.get_or_insert(draft.time()).clone();
+    let missed_for = since(&missing_since, draft.now());
+    if missed_for >= GONE_AFTER {
+        record.state = InterfaceState::Gone;
+        record.message = Some("It no longer exists: two reads a minute apart didn't find it.".to_owned());
+    } else {
+        record.state = InterfaceState::Missing;
+        record.message =
+            Some("A read didn't find it; it counts as gone when a read a minute later doesn't either.".to_owned());
+        draft.look_again(Again::After(GONE_AFTER - missed_for));
+    }
+}
+
+/// Who may be writing this instance's groups or replacing the instance, as far as its tags show.
+pub fn owners(tags: &Tags) -> Vec<String> {
+    let named = |key: &str, what: &str| tags.get(key).map(|name| format!("{what} {name}"));
+    [
+        named("aws:autoscaling:groupName", "the Auto Scaling group"),
+        named("karpenter.sh/nodepool", "the Karpenter node pool"),
+        named("eks:nodegroup-name", "the EKS node group"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// A sentence that names whom to ask about drift.
+pub fn suspects(view: &View) -> String {
+    let tags = view.instance.as_ref().map(|instance| &instance.tags);
+    let mut named = tags.map(owners).unwrap_or_default();
+    if let Some(stack) = tags.and_then(|tags| tags.get("aws:cloudformation:stack-name")) {
+        named.push(format!("the CloudFormation stack {stack}"));
+    }
+    if named.is_empty() {
+        "CloudTrail names who changed it (ModifyNetworkInterfaceAttribute).".to_owned()
+    } else {
+        format!(
+            "The instance belongs to {}; CloudTrail names who changed it (ModifyNetworkInterfaceAttribute).",
+            named.join(" and ")
+        )
+    }
+}
+
+/// At most `limit` bytes, cut at a character.
+pub fn bounded(text: &str, limit: usize) -> String {
+    if text.len() <= limit {
+        return text.to_owned();
+    }
+    let end = (0..=limit - '…'.len_utf8()).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
+    format!("{}…", &text[..end])
+}

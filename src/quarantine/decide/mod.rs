@@ -1,0 +1,245 @@
+//! From a picture of the world to what is to be done. Pure: no clock, no client, no async.
+//!
+//! | room | question |
+//! |---|---|
+//! | [`admission`] | does policy let the claim act, and where? |
+//! | [`holders`] | does this claim drive the instance, or another one? |
+//! | [`group`] | which isolation group, and does it isolate? |
+//! | [`containment`] | what keeps every interface isolated? |
+//! | [`release`] | what brings every interface back? |
+//! | [`report`], [`conditions`] | what does the status say? |
+
+pub mod admission;
+mod conditions;
+mod containment;
+mod draft;
+mod group;
+mod holders;
+mod interface;
+mod release;
+mod report;
+#[cfg(test)]
+mod tests;
+
+pub use interface::bounded;
+
+use super::world::{Action, ActionKind, Again, ClassSight, Decision, FinalizerStep, Sight, View, World};
+use crate::{
+    api::{ConditionStatus, FINALIZER, QuarantineStatus, Reason, ResolvedTarget},
+    aws::problem::{Disposition, Problem},
+};
+use conditions::{Aspect, Progress, Verdict, conclude};
+use draft::Draft;
+
+/// Decides what one round does.
+///
+/// The status in the decision is the next one, whole. Its records are stored before any of the actions is begun, so
+/// that every action can be undone by whoever reads the status after a crash.
+pub fn decide(world: &World) -> Decision {
+    let mut draft = Draft::new(world);
+    let claim = &world.facts.claim;
+    let finalized = claim.metadata.finalizers.as_ref().is_some_and(|all| all.iter().any(|f| f == FINALIZER));
+    if claim.metadata.deletion_timestamp.is_some() {
+        return if finalized { release(draft, &world.sight) } else { untouched(draft) };
+    }
+    match &world.sight {
+        Sight::Refused(problem) => refuse_before_looking(&mut draft, problem),
+        Sight::Failed(target, problem) => not_seen(&mut draft, target.as_ref(), problem),
+        Sight::Seen(target, view) => hold(&mut draft, target, view),
+    }
+    let step = if draft.status.interfaces.is_empty() || finalized { FinalizerStep::Keep } else { FinalizerStep::Add };
+    draft.finish(step)
+}
+
+/// An object that is going and that we never acted for.
+fn untouched(draft: Draft<'_>) -> Decision {
+    let status = draft.facts.claim.status.clone().unwrap_or_default();
+    Decision { status, ..draft.finish(FinalizerStep::Keep) }
+}
+
+fn refuse_before_looking(draft: &mut Draft<'_>, problem: &Problem) {
+    draft.status.held_by = None;
+    refuse(draft, problem);
+}
+
+/// Policy says no, or can't say yes yet.
+fn refuse(draft: &mut Draft<'_>, problem: &Problem) {
+    draft.look_after(problem);
+    let contained = Aspect::of_problem(false, problem);
+    conclude(draft, Verdict { contained: Some(contained), ..Verdict::blocked(problem) });
+}
+
+/// AWS gave no picture: what is held stays held, and the last read stands unless it takes more than time.
+fn not_seen(draft: &mut Draft<'_>, target: Option<&ResolvedTarget>, problem: &Problem) {
+    draft.look_after(problem);
+    if draft.status.interfaces.is_empty() && target.is_some() {
+        draft.status.target = target.cloned();
+    }
+    let passing = problem.disposition == Disposition::Retry
+        && conditions::before(draft, crate::api::ConditionType::Contained).is_some();
+    let contained = (!passing).then(|| Aspect::of_problem(ConditionStatus::Unknown, problem));
+    conclude(draft, Verdict { contained, ..Verdict::blocked(problem) });
+}
+
+/// The claim stands: contain the instance, or say what containing it would do.
+fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
+    let held = !draft.status.interfaces.is_empty();
+    draft.status.held_by = None;
+    if draft.facts.claim.spec.suspend {
+        if !held {
+            draft.status.target = Some(target.clone());
+        }
+        let unrecorded = containment::watch_all(draft, view);
+        let verdict = report::of_suspension(draft, view, &unrecorded);
+        draft.look_again(Again::Resync);
+        return conclude(draft, verdict);
+    }
+    if !held && let Err(problem) = admit(draft, target, view) {
+        return refuse(draft, &problem);
+    }
+    draft.status.target = Some(target.clone());
+    draft.status.held_by = holders::driver(draft.facts);
+    if let Some(other) = draft.status.held_by.clone() {
+        let problem = holders::waits_for(&other);
+        return refuse(draft, &problem);
+    }
+    if !held && report::is_dry_run(draft) {
+        return dry_run(draft, view);
+    }
+    let verdict = contain(draft, view);
+    draft.look_again(Again::Resync);
+    conclude(draft, verdict);
+}
+
+fn contain(draft: &mut Draft<'_>, view: &View) -> Verdict {
+    let unrecorded = containment::record_new(draft, view);
+    containment::isolate_all(draft, view);
+    let unmended = group::keep_managed_rules(draft, view);
+    let verdict = report::of_containment(draft, view, &unrecorded);
+    match unmended {
+        Some((progress, ready)) if verdict.progress == Progress::Done => Verdict { progress, ready, ..verdict },
+        _ => verdict,
+    }
+}
+
+/// What is asked of policy until the first record, and then never again.
+fn admit(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) -> Result<(), Problem> {
+    admission::allow_seen(draft.facts, view)?;
+    admission::allow_one_more(draft.facts)?;
+    fix_admission(draft, target)
+}
+
+/// What was admitted is fixed: it holds until the end, whatever happens to the class.
+fn fix_admission(draft: &mut Draft<'_>, target: &ResolvedTarget) -> Result<(), Problem> {
+    draft.status.admitted_group = Some(admission::declared_group(draft.facts)?);
+    draft.status.class_name = match &draft.facts.class {
+        ClassSight::Found(class) => class.metadata.name.clone(),
+        ClassSight::NotFound(_) | ClassSight::NoDefault | ClassSight::SeveralDefaults(_) => None,
+    };
+    draft.status.target = Some(target.clone());
+    Ok(())
+}
+
+/// Makes the records in the mind only, and asks AWS whether each swap would be allowed.
+fn dry_run(draft: &mut Draft<'_>, view: &View) {
+    let unrecorded = containment::record_new(draft, view);
+    draft.actions.clear();
+    for record in &draft.status.interfaces {
+        if draft.outcomes.of(ActionKind::Probe, &record.id).is_none() {
+            draft
+                .actions
+                .push(Action::Probe { interface_id: record.id.clone(), groups: record.isolation_groups.clone() });
+        }
+    }
+    let verdict = report::of_dry_run(draft, view, &unrecorded);
+    draft.status.interfaces.clear();
+    draft.again = Again::Wait;
+    if draft.actions.is_empty() {
+        conclude(draft, verdict);
+    } else {
+        // Conditions wait for AWS' answer; where to ask is told already.
+        let before = draft.facts.claim.status.clone().unwrap_or_default();
+        let decided = std::mem::take(&mut draft.status);
+        let QuarantineStatus { target, class_name, admitted_group, .. } = decided;
+        draft.status = QuarantineStatus { target, class_name, admitted_group, ..before };
+    }
+}
+
+fn release(mut draft: Draft<'_>, sight: &Sight) -> Decision {
+    if release::retains(&draft) {
+        release::retain_all(&mut draft);
+        return draft.finish(FinalizerStep::Remove);
+    }
+    if draft.facts.claim.spec.suspend {
+        let message = "Deleted while suspended: the instance stays as it is. Set suspend: false to give it back, or release.policy: Retain to let it go as it is.";
+        refuse_release(&mut draft, &Problem::new(Disposition::Stop, Reason::Suspended, message));
+        return draft.finish(FinalizerStep::Keep);
+    }
+    let (target, view) = match sight {
+        Sight::Seen(target, view) => (target, view),
+        Sight::Failed(_, problem) => {
+            refuse_release(&mut draft, problem);
+            return draft.finish(FinalizerStep::Keep);
+        }
+        Sight::Refused(problem) => {
+            let message = format!("{} Or set release.policy: Retain to let it go as it is.", problem.message);
+            refuse_release(&mut draft, &Problem { message, ..problem.clone() });
+            return draft.finish(FinalizerStep::Keep);
+        }
+    };
+    if draft.status.interfaces.is_empty()
+        && let Some(step) = find_lost_records(&mut draft, target, view)
+    {
+        return draft.finish(step);
+    }
+    if release::held(&draft, view).is_some() {
+        let kept = contain(&mut draft, view);
+        // An interface that is gone by now needs nobody's approval.
+        if let Some(held) = release::held(&draft, view) {
+            draft.look_again(Again::Resync);
+            conclude(&mut draft, Verdict { progress: Progress::Stalled, ready: held, ..kept });
+            return draft.finish(FinalizerStep::Keep);
+        }
+        draft.actions.clear();
+    }
+    if release::restore_all(&mut draft, view) {
+        release::tell_released(&mut draft);
+        return draft.finish(FinalizerStep::Remove);
+    }
+    // What was refused last time stays in view while it is tried again.
+    if let Some(verdict) = release::unfinished(&draft, view) {
+        conclude(&mut draft, verdict);
+    }
+    draft.finish(FinalizerStep::Keep)
+}
+
+/// The release can't go on; containment stands as it was.
+fn refuse_release(draft: &mut Draft<'_>, problem: &Problem) {
+    draft.look_after(problem);
+    conclude(draft, Verdict::blocked(problem));
+}
+
+/// A finalizer without records means lost records, not success: it goes only when no interface carries an isolation
+/// group, or when the record of it is another claim's. None: there are records again, and the release goes on with them.
+fn find_lost_records(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) -> Option<FinalizerStep> {
+    if let Err(problem) = fix_admission(draft, target) {
+        refuse_release(draft, &problem);
+        return Some(FinalizerStep::Keep);
+    }
+    let another_holds = draft.facts.holders.iter().any(|holder| holder.holds_records);
+    let isolated = if another_holds { Vec::new() } else { containment::record_lost(draft, view) };
+    if isolated.is_empty() {
+        release::tell_released(draft);
+        return Some(FinalizerStep::Remove);
+    }
+    let message = format!(
+        "The records of what was changed are lost, and {} still isolated. What the tags on the interfaces tell is taken over; see docs/operations.md, \"Lost records\". release.policy: Retain lets them go as they are.",
+        if isolated.len() == 1 { format!("{} is", isolated[0]) } else { format!("{} are", isolated.join(", ")) }
+    );
+    if draft.status.interfaces.is_empty() {
+        refuse_release(draft, &Problem::new(Disposition::Stop, Reason::RecordsLost, message));
+        return Some(FinalizerStep::Keep);
+    }
+    draft.warn(Reason::RecordsLost, message);
+    None
+}

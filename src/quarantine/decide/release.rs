@@ -1,0 +1,360 @@
+//! The way back: each interface gets exactly its own groups, and the finalizer goes when each is accounted for. Pure.
+//!
+//! For a minute after a swap attempt a restore is always sent, whatever a read shows, and only reads after its
+//! acknowledgement count: the attempt may still be on its way, and the read may be older than it.
+
+use super::{
+    conditions::{Aspect, Progress, Verdict, before},
+    draft::{Draft, since},
+    interface,
+};
+use crate::{
+    api::{
+        ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, MissingGroups, RELEASE_ANNOTATION, Reason,
+        RecordSource, ReleaseApproval, ReleasePolicy, Time,
+    },
+    aws::model::Interface,
+    quarantine::{
+        tags,
+        world::{Action, ActionKind, Again, View},
+    },
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+/// How long after a swap attempt a restore is sent whatever a read shows.
+pub const UNSETTLED: Duration = Duration::from_secs(60);
+
+const STALE_READ_PAUSE: Duration = Duration::from_secs(1);
+
+/// Why the release waits for a person, where it does.
+pub fn held(draft: &Draft<'_>, view: &View) -> Option<Aspect> {
+    if is_over(draft) || approved(draft) {
+        return None;
+    }
+    let why = unusual(draft, view)?;
+    Some(Aspect::new(
+        false,
+        Reason::ReleaseHeld,
+        format!(
+            "The release waits for a person, and the instance stays contained: {why}. To let it go, annotate this Quarantine with {RELEASE_ANNOTATION}: approved."
+        ),
+    ))
+}
+
+/// Whether each recorded interface is accounted for.
+fn is_over(draft: &Draft<'_>) -> bool {
+    draft.status.interfaces.iter().all(|record| record.state.is_final())
+}
+
+fn approved(draft: &Draft<'_>) -> bool {
+    draft
+        .facts
+        .claim
+        .metadata
+        .annotations
+        .as_ref()
+        .is_some_and(|all| all.get(RELEASE_ANNOTATION).is_some_and(|value| value == "approved"))
+}
+
+fn unusual(draft: &Draft<'_>, view: &View) -> Option<String> {
+    let from_tags = || {
+        let records = draft.status.interfaces.iter().filter(|record| !record.state.is_final());
+        records.filter(|record| record.recorded_from == RecordSource::Tags).map(|record| record.id.as_str()).next()
+    };
+    let always = draft.facts.class.found().is_some_and(|class| class.spec.release_approval == ReleaseApproval::Always);
+    if draft.facts.namespace.deleting {
+        Some("its namespace is being deleted".to_owned())
+    } else if draft.facts.crd_deleting {
+        Some("the CustomResourceDefinition of Quarantine is being deleted".to_owned())
+    } else if let Some(id) = from_tags() {
+        Some(format!("the record of {id} was lost and comes from the tags on the interface, which others can write"))
+    } else if let Some(id) = tags_differ(draft, view) {
+        Some(format!("the tags on {id} name other original groups than the record in this status"))
+    } else {
+        always.then(|| "its class asks for approval of every release (releaseApproval: Always)".to_owned())
+    }
+}
+
+/// An interface whose tags name other original groups than its record.
+fn tags_differ(draft: &Draft<'_>, view: &View) -> Option<String> {
+    let uid = draft.facts.claim.metadata.uid.as_deref().unwrap_or_default();
+    draft
+        .status
+        .interfaces
+        .iter()
+        .filter(|record| !record.state.is_final())
+        .find(|record| {
+            let told = view.interface(&record.id).and_then(|seen| tags::read(&seen.tags));
+            let named = told.filter(|told| told.quarantine_uid == uid).and_then(|told| told.original_groups);
+            named.is_some_and(|named| !same(&named, record.original_security_groups.as_deref().unwrap_or_default()))
+        })
+        .map(|record| record.id.clone())
+}
+
+fn same(some: &[String], others: &[String]) -> bool {
+    some.iter().collect::<BTreeSet<_>>() == others.iter().collect()
+}
+
+/// Gives up every interface as it is: nothing in AWS is asked or changed.
+pub fn retain_all(draft: &mut Draft<'_>) {
+    let given_up: Vec<String> = draft
+        .status
+        .interfaces
+        .iter_mut()
+        .filter(|record| !record.state.is_final())
+        .map(|record| {
+            record.state = InterfaceState::Retained;
+            let originals = record
+                .original_security_groups
+                .as_ref()
+                .map_or_else(|| "unknown".to_owned(), |groups| groups.join(", "));
+            format!("{} (original groups: {originals})", record.id)
+        })
+        .collect();
+    draft.warn(
+        Reason::Retained,
+        format!("Let go by release.policy Retain; these interfaces stay as they are: {}.", none_or(&given_up)),
+    );
+}
+
+/// Brings every recorded interface back. True when each is accounted for and carries no tag of ours.
+pub fn restore_all(draft: &mut Draft<'_>, view: &View) -> bool {
+    let mut records = std::mem::take(&mut draft.status.interfaces);
+    for record in records.iter_mut().filter(|record| !record.state.is_final()) {
+        match view.interface(&record.id) {
+            Some(seen) => restore(draft, view, record, seen),
+            None => interface::missing(draft, record),
+        }
+    }
+    let clean = untag(draft, view, &records);
+    let ended = records.iter().all(|record| record.state.is_final());
+    draft.status.interfaces = records;
+    ended && clean
+}
+
+fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface) {
+    record.missing_since = None;
+    // A swap that this reconcile sent beside the restore, while the release was held, may be the later of the two.
+    let swapped = draft.outcomes.of(ActionKind::Isolate, &record.id).is_some();
+    let acknowledged = draft.outcomes.succeeded(ActionKind::Restore, &record.id) && !swapped;
+    let changed_for = last_change(record).map(|at| since(at, draft.now()));
+    let settled = acknowledged || changed_for.is_none_or(|changed_for| changed_for > UNSETTLED);
+    let ours = interface::carries_any(seen, &record.isolation_groups);
+    if !settled && let Some(changed_for) = changed_for {
+        draft.look_again(Again::After(UNSETTLED + STALE_READ_PAUSE - changed_for));
+    }
+
+    let Some(originals) = record.original_security_groups.clone() else {
+        if ours {
+            hold(
+                record,
+                "Its original groups are not known. Set release.policy: Retain to let it go as it is, and set its groups yourself.",
+            );
+            draft.look_again(Again::Wait);
+        } else if settled {
+            left_alone(draft, record, seen);
+        }
+        return;
+    };
+    let (wanted, missing) = still_there(&originals, view);
+    if settled && interface::carries_exactly(seen, &wanted) {
+        record.state = InterfaceState::Restored;
+        record.message = (!missing.is_empty())
+            .then(|| format!("Restored without {}, which no longer exist(s).", missing.join(", ")));
+        return;
+    }
+    if settled && !ours {
+        left_alone(draft, record, seen);
+        return;
+    }
+    let drop = draft.facts.claim.spec.release.missing_groups == MissingGroups::Drop;
+    if !missing.is_empty() && (!drop || wanted.is_empty()) {
+        let way_out = if drop {
+            "none of its original groups is left, and an interface must carry one"
+        } else {
+            "set release.missingGroups: Drop to restore the others"
+        };
+        hold(
+            record,
+            &format!(
+                "Original group {} no longer exists: make it again, {way_out}, or set release.policy: Retain.",
+                missing.join(", ")
+            ),
+        );
+        draft.look_again(Again::Wait);
+        return;
+    }
+    if acknowledged {
+        draft.look_again(Again::After(STALE_READ_PAUSE));
+        return;
+    }
+    if let Some(problem) = draft.outcomes.problem(ActionKind::Restore, &record.id).cloned() {
+        draft.look_after(&problem);
+        hold(record, &problem.message);
+        return;
+    }
+    if record.state != InterfaceState::RestoreHeld {
+        record.state = InterfaceState::Restoring;
+        record.message = None;
+    }
+    draft.act(Action::Restore { interface_id: record.id.clone(), groups: wanted });
+}
+
+/// When a swap was last tried. Of an interface that was isolated when its record was made nobody knows: it may have been
+/// just before.
+fn last_change(record: &InterfaceStatus) -> Option<&Time> {
+    let isolated_before = record.recorded_from == RecordSource::Tags || record.original_security_groups.is_none();
+    record.changed_at.as_ref().or_else(|| isolated_before.then_some(&record.recorded_at))
+}
+
+/// The originals that still exist, and those that don't.
+fn still_there(originals: &[String], view: &View) -> (Vec<String>, Vec<String>) {
+    match &view.originals_present {
+        Some(present) => originals.iter().cloned().partition(|group| present.contains(group)),
+        None => (originals.to_vec(), Vec::new()),
+    }
+}
+
+fn hold(record: &mut InterfaceStatus, why: &str) {
+    record.state = InterfaceState::RestoreHeld;
+    record.message = Some(interface::bounded(why, 1024));
+}
+
+/// It carries none of our groups any more: somebody else has changed it, and what they set stays.
+fn left_alone(draft: &mut Draft<'_>, record: &mut InterfaceStatus, seen: &Interface) {
+    let originals =
+        record.original_security_groups.as_ref().map_or_else(|| "not known".to_owned(), |groups| groups.join(", "));
+    let message = format!(
+        "{} carried {} and none of our groups when it was released: somebody else changed it, so it was left as it is. Its original groups were: {originals}.",
+        record.id,
+        interface::carried(seen)
+    );
+    record.state = InterfaceState::NotOurs;
+    record.message = Some(interface::bounded(&message, 1024));
+    draft.warn(Reason::InterfaceNotOurs, message);
+}
+
+/// Removes our tags from interfaces that are accounted for. True when none is left.
+fn untag(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) -> bool {
+    let mut by_keys: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+    let mut clean = true;
+    for record in
+        records.iter().filter(|record| matches!(record.state, InterfaceState::Restored | InterfaceState::NotOurs))
+    {
+        let Some(seen) = view.interface(&record.id) else { continue };
+        let keys: Vec<String> = tags::ours(&seen.tags).cloned().collect();
+        if keys.is_empty() || draft.outcomes.succeeded(ActionKind::Untag, &record.id) {
+            continue;
+        }
+        clean = false;
+        match draft.outcomes.problem(ActionKind::Untag, &record.id).cloned() {
+            Some(problem) => draft.look_after(&problem),
+            None => by_keys.entry(keys).or_default().push(record.id.clone()),
+        }
+    }
+    for (keys, interface_ids) in by_keys {
+        draft.act(Action::Untag { interface_ids, keys });
+    }
+    clean
+}
+
+/// Why the release isn't done yet. None: what stood in the way is being tried again, and stays told as it is until it is
+/// known to be out of the way.
+pub fn unfinished(draft: &Draft<'_>, view: &View) -> Option<Verdict> {
+    let left: Vec<&InterfaceStatus> =
+        draft.status.interfaces.iter().filter(|record| !record.state.is_final()).collect();
+    let held: Vec<&&InterfaceStatus> =
+        left.iter().filter(|record| record.state == InterfaceState::RestoreHeld).collect();
+    let told: Vec<String> = left
+        .iter()
+        .filter_map(|record| record.message.as_ref().map(|message| format!("{}: {message}", record.id)))
+        .collect();
+    let unknown = held.iter().any(|record| record.original_security_groups.is_none());
+    let missing = held
+        .iter()
+        .any(|record| !still_there(record.original_security_groups.as_deref().unwrap_or_default(), view).1.is_empty());
+    let (progress, reason, message) = if unknown || missing {
+        (
+            Progress::Stalled,
+            if unknown { Reason::OriginalsUnknown } else { Reason::OriginalGroupMissing },
+            told.join(" "),
+        )
+    } else if !held.is_empty() {
+        let refused = held.iter().filter_map(|record| draft.outcomes.problem(ActionKind::Restore, &record.id));
+        match refused.max_by_key(|problem| problem.disposition) {
+            Some(problem) => (problem.disposition.into(), problem.reason, told.join(" ")),
+            None if is_told(draft) => return None,
+            None => going_on(left.len()),
+        }
+    } else if left.is_empty() {
+        let refused =
+            draft.status.interfaces.iter().filter_map(|record| draft.outcomes.problem(ActionKind::Untag, &record.id));
+        match refused.max_by_key(|problem| problem.disposition) {
+            Some(problem) => {
+                let message = format!(
+                    "Every interface is accounted for; our tags can't be removed: {} Or set release.policy: Retain to leave them there.",
+                    problem.message
+                );
+                (problem.disposition.into(), problem.reason, message)
+            }
+            None if is_told(draft) => return None,
+            None => going_on(left.len()),
+        }
+    } else if left.iter().any(|record| record.state == InterfaceState::Missing) {
+        (Progress::Working, Reason::VerifyingGone, told.join(" "))
+    } else {
+        going_on(left.len())
+    };
+    Some(Verdict {
+        progress,
+        ready: Aspect::new(false, reason, message.clone()),
+        target: None,
+        contained: Some(Aspect::new(
+            ConditionStatus::False,
+            Reason::Releasing,
+            "The interfaces are being given their own groups back.",
+        )),
+        restorable: None,
+        evidence: None,
+    })
+}
+
+/// Whether the conditions speak of this release already.
+fn is_told(draft: &Draft<'_>) -> bool {
+    before(draft, ConditionType::Contained).is_some_and(|before| before.reason == Reason::Releasing.as_str())
+}
+
+fn going_on(left: usize) -> (Progress, Reason, String) {
+    (Progress::Working, Reason::Releasing, format!("{left} interface(s) are being given their own groups back."))
+}
+
+/// What was given back, for the closing event.
+pub fn tell_released(draft: &mut Draft<'_>) {
+    let ended: Vec<String> = draft
+        .status
+        .interfaces
+        .iter()
+        .map(|record| match record.state {
+            InterfaceState::Restored => format!(
+                "{} carries {} again",
+                record.id,
+                record.original_security_groups.as_deref().unwrap_or_default().join(", ")
+            ),
+            InterfaceState::Gone => format!("{} no longer exists", record.id),
+            _ => format!("{} was left as it is", record.id),
+        })
+        .collect();
+    draft.tell(Reason::Released, format!("Released: {}.", none_or(&ended)));
+}
+
+/// Whether the release gives everything up as it is.
+pub fn retains(draft: &Draft<'_>) -> bool {
+    draft.facts.claim.spec.release.policy == ReleasePolicy::Retain
+}
+
+fn none_or(list: &[String]) -> String {
+    if list.is_empty() { "none".to_owned() } else { list.join("; ") }
+}

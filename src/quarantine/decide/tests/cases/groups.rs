@@ -1,0 +1,195 @@
+//! The isolation group: by id, by name, managed; in the right VPC; and whether it isolates at all.
+
+use super::super::fixtures::{ISOLATION, Scene, cidr, group, interface, refused, rule, scene};
+use crate::{
+    api::{
+        ClassSecurityGroup,
+        ConditionStatus::{False, True},
+        ConditionType::{Contained, Ready, Reconciling, Stalled},
+        IngressRule, ManagedSecurityGroup, Reason,
+    },
+    aws::model::Peer,
+    quarantine::world::{Action, ActionKind, Again},
+};
+
+fn named() -> ClassSecurityGroup {
+    ClassSecurityGroup { name: Some("IncidentResponseSG".to_owned()), ..ClassSecurityGroup::default() }
+}
+
+fn managed() -> ClassSecurityGroup {
+    let ssh = IngressRule { port: 22, cidrs: vec!["10.0.0.0/8".to_owned()], ..IngressRule::default() };
+    let managed = ManagedSecurityGroup {
+        name: "IncidentResponseSG".to_owned(),
+        description: "cut off".to_owned(),
+        ingress: vec![ssh],
+    };
+    ClassSecurityGroup { managed: Some(managed), ..ClassSecurityGroup::default() }
+}
+
+fn waits(mut scene: Scene, reason: Reason, words: &[&str]) {
+    let looked = scene.look();
+    looked.says(Ready, False, reason, words);
+    looked.says(Reconciling, True, reason, words);
+    assert_eq!(looked.did(ActionKind::Isolate), 0);
+    assert!(matches!(looked.again, Again::Wait | Again::Resync));
+    scene.look().is_quiet();
+}
+
+#[test]
+fn a_group_by_id_that_is_not_there_is_waited_for() {
+    waits(scene().seen(|view| view.groups.clear()), Reason::GroupNotFound, &[ISOLATION, "create it"]);
+}
+
+#[test]
+fn a_group_by_id_serves_its_own_vpc_and_those_it_is_associated_with() {
+    let elsewhere = scene().seen(|view| view.groups[0].vpc_id = "vpc-9".to_owned());
+    waits(elsewhere.clone(), Reason::GroupInOtherVpc, &["vpc-9", "vpc-1", "associate it"]);
+    let mut associated = elsewhere.seen(|view| {
+        view.associations.insert((ISOLATION.to_owned(), "vpc-1".to_owned()));
+    });
+    associated.look().says(Contained, True, Reason::Contained, &[]);
+}
+
+#[test]
+fn a_group_by_name_is_looked_for_in_each_vpc() {
+    let two_vpcs = scene().group_from(named()).with_interface(interface("eni-2", "vpc-2", &["sg-db"]));
+    let mut both =
+        two_vpcs.clone().seen(|view| view.groups.push(group("sg-isolation-2", "IncidentResponseSG", "vpc-2")));
+    both.look().says(Contained, True, Reason::Contained, &["All 2 interfaces"]);
+    assert_eq!(both.carried("eni-1"), [ISOLATION]);
+    assert_eq!(both.carried("eni-2"), ["sg-isolation-2"]);
+
+    let mut one = two_vpcs;
+    let looked = one.look();
+    looked.says(Contained, False, Reason::GroupNotFound, &["1/2", "IncidentResponseSG", "vpc-2"]);
+    assert_eq!(one.carried("eni-1"), [ISOLATION], "the other interface doesn't wait for it");
+}
+
+#[test]
+fn a_name_that_several_groups_bear_is_ambiguous() {
+    let several = scene().group_from(named()).seen(|view| {
+        view.groups.push(group("sg-other", "IncidentResponseSG", "vpc-2"));
+        view.associations.insert(("sg-other".to_owned(), "vpc-1".to_owned()));
+    });
+    waits(several, Reason::GroupNameAmbiguous, &[ISOLATION, "sg-other", "leave one"]);
+}
+
+fn unmade() -> Scene {
+    scene().group_from(managed()).seen(|view| view.groups.clear())
+}
+
+#[test]
+fn a_managed_group_is_made_and_put_in_line_before_it_is_used() {
+    let mut made = unmade();
+    let looked = made.look();
+    let kinds: Vec<ActionKind> = looked.actions.iter().map(Action::kind).collect();
+    assert_eq!(kinds, [ActionKind::MakeGroup, ActionKind::MendGroup, ActionKind::Isolate, ActionKind::Tag]);
+    looked.says(Contained, True, Reason::Contained, &["sg-made-vpc-1"]);
+}
+
+#[test]
+fn interfaces_of_one_vpc_share_one_managed_group() {
+    let mut two = unmade().with("eni-2", &["sg-db"]);
+    let looked = two.look();
+    assert_eq!((looked.did(ActionKind::MakeGroup), looked.did(ActionKind::MendGroup)), (1, 1));
+    looked.says(Contained, True, Reason::Contained, &["All 2"]);
+}
+
+#[test]
+fn a_managed_group_is_not_used_while_its_egress_is_not_gone() {
+    let mut stuck = unmade().refusing(ActionKind::MendGroup, "sg-made-vpc-1", refused("UnauthorizedOperation"));
+    let looked = stuck.look();
+    assert_eq!(looked.did(ActionKind::Isolate), 0);
+    looked.says(Stalled, True, Reason::AccessDenied, &["UnauthorizedOperation"]);
+    let mut granted = stuck.willing().later(300);
+    granted.look().says(Contained, True, Reason::Contained, &[]);
+}
+
+#[test]
+fn a_managed_group_that_cannot_be_made_says_why() {
+    let taken = crate::aws::problem::Problem::new(
+        crate::aws::problem::Disposition::Stop,
+        Reason::GroupNameTaken,
+        "taken by another",
+    );
+    let looked = unmade().refusing(ActionKind::MakeGroup, "vpc-1", taken).look();
+    looked.says(Stalled, True, Reason::GroupNameTaken, &["taken by another"]);
+    assert_eq!(looked.again, Again::Resync);
+}
+
+#[test]
+fn rules_of_a_managed_group_in_force_follow_the_class() {
+    let held = unmade().looked().class(|class| {
+        class.security_group.managed.as_mut().expect("managed").ingress[0].port = 3389;
+    });
+    let mut held = held;
+    let looked = held.look();
+    assert_eq!(looked.did(ActionKind::MendGroup), 1);
+    looked.says(Ready, True, Reason::Contained, &[]);
+    held.look().is_quiet();
+}
+
+#[test]
+fn rules_that_cannot_be_put_in_line_make_the_claim_not_ready_and_nothing_flaps() {
+    let opened = |scene: Scene| scene.seen(|view| view.groups[0].ingress.clear());
+    let mut held =
+        opened(unmade().looked()).refusing(ActionKind::MendGroup, "sg-made-vpc-1", refused("UnauthorizedOperation"));
+    let looked = held.look();
+    looked.says(Ready, False, Reason::GroupNotReady, &["sg-made-vpc-1", "UnauthorizedOperation"]);
+    looked.says(Contained, True, Reason::Contained, &[]);
+    let again = held.look();
+    assert_eq!((again.writes, again.notes.len()), (0, 0), "{:#?}", again.status);
+    held.willing().look().says(Ready, True, Reason::Contained, &[]);
+}
+
+#[test]
+fn a_managed_group_that_somebody_deleted_is_named() {
+    let mut gone = unmade().looked().seen(|view| view.groups.clear()).wiped().with("eni-1", &["sg-web"]);
+    gone.look().says(Ready, False, Reason::GroupNotFound, &["sg-made-vpc-1", "status.managedGroups"]);
+}
+
+#[test]
+fn an_open_group_is_put_on_as_declared_and_is_not_called_containment() {
+    let lists = ("pl-1".to_owned(), vec!["0.0.0.0/1".to_owned(), "128.0.0.0/1".to_owned()]);
+    for open in [
+        vec![cidr("0.0.0.0/0")],
+        vec![cidr("::/0")],
+        vec![cidr("0.0.0.0/1"), cidr("128.0.0.0/1")],
+        vec![rule(Peer::PrefixList("pl-1".to_owned()))],
+    ] {
+        let with_open = |side: fn(&mut crate::aws::model::SecurityGroup) -> &mut Vec<crate::aws::model::GroupRule>| {
+            scene().seen(|view| {
+                *side(&mut view.groups[0]) = open.clone();
+                view.prefix_lists = [lists.clone()].into();
+            })
+        };
+        for mut scene in [with_open(|group| &mut group.egress), with_open(|group| &mut group.ingress)] {
+            let looked = scene.look();
+            assert_eq!(scene.carried("eni-1"), [ISOLATION]);
+            looked.says(Contained, False, Reason::IsolationGroupOpen, &[ISOLATION, "Remove that rule"]);
+            looked.says(Stalled, True, Reason::IsolationGroupOpen, &[]);
+            assert_eq!(looked.told(Reason::IsolationGroupOpen), 1);
+            scene.look().is_quiet();
+            scene.seen(|view| view.groups[0] = group(ISOLATION, "", "vpc-1")).look().says(
+                Contained,
+                True,
+                Reason::Contained,
+                &[],
+            );
+        }
+    }
+}
+
+#[test]
+fn a_group_that_lets_isolated_machines_talk_is_named_beside_containment() {
+    let talking = scene().seen(|view| view.groups[0].ingress = vec![rule(Peer::Group(ISOLATION.to_owned()))]);
+    talking.clone().look().says(Contained, True, Reason::Contained, &["talk to each other"]);
+}
+
+#[test]
+fn a_group_that_is_too_new_for_a_swap_is_tried_again_soon() {
+    let new = scene().refusing(ActionKind::Isolate, "eni-1", refused("InvalidGroup.NotFound"));
+    let mut new = new;
+    assert_eq!(new.look().again, Again::Backoff);
+    new.willing().later(1).look().says(Contained, True, Reason::Contained, &[]);
+}

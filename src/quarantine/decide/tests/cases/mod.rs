@@ -1,0 +1,12 @@
+//! One case each: a scene, a look, what was done and what is said.
+
+mod admission;
+mod already_isolated;
+mod containment;
+mod dry_run;
+mod groups;
+mod refusals;
+mod release;
+mod suspended;
+mod tags;
+mod unusual_release;

@@ -1,0 +1,152 @@
+//! Releases that wait for a person: containment is kept until they approve.
+
+use super::super::fixtures::{CLUSTER, ISOLATION, Scene, UID, groups, scene};
+use crate::{
+    api::{
+        ConditionStatus::{False, True},
+        ConditionType::{Contained, Ready, Stalled},
+        RELEASE_ANNOTATION, Reason, RecordSource, ReleaseApproval,
+    },
+    quarantine::{
+        tags,
+        world::{ActionKind, Again, FinalizerStep, Holder},
+    },
+};
+
+fn held() -> Scene {
+    scene().with("eni-2", &["sg-a", "sg-b"]).looked().later(90)
+}
+
+/// Held with these words, contained meanwhile, drift put right, and given back once it is approved.
+fn waits_for_a_person(mut scene: Scene, words: &[&str]) {
+    let looked = scene.look();
+    looked.says(Stalled, True, Reason::ReleaseHeld, words);
+    looked.says(Ready, False, Reason::ReleaseHeld, &["release: approved"]);
+    looked.says(Contained, True, Reason::Contained, &[]);
+    assert_eq!(
+        (looked.finalizer, looked.told(Reason::ReleaseHeld), looked.again),
+        (FinalizerStep::Keep, 1, Again::Resync)
+    );
+    scene.look().is_quiet();
+    let mut drifted = scene.with("eni-1", &["sg-theirs"]);
+    drifted.look().says(Contained, True, Reason::Contained, &[]);
+    let mut approved = drifted.later(90).annotated(RELEASE_ANNOTATION, "approved");
+    assert_eq!(approved.look().finalizer, FinalizerStep::Remove);
+    assert_eq!(
+        (approved.carried("eni-1"), approved.carried("eni-2")),
+        (groups(&["sg-web"]), groups(&["sg-a", "sg-b"]))
+    );
+}
+
+#[test]
+fn a_namespace_that_is_being_deleted_releases_nothing() {
+    waits_for_a_person(held().deleted().told(|facts| facts.namespace.deleting = true), &["its namespace"]);
+}
+
+#[test]
+fn a_crd_that_is_being_deleted_releases_nothing() {
+    waits_for_a_person(held().deleted().told(|facts| facts.crd_deleting = true), &["CustomResourceDefinition"]);
+}
+
+#[test]
+fn a_class_may_ask_for_approval_of_every_release() {
+    waits_for_a_person(held().class(|class| class.release_approval = ReleaseApproval::Always).deleted(), &["Always"]);
+}
+
+#[test]
+fn tags_that_name_other_groups_than_the_record_hold_the_release_and_stay_as_they_are() {
+    let forged = |scene: Scene| {
+        let mut record = scene.record("eni-1");
+        record.original_security_groups = Some(groups(&["sg-open"]));
+        scene.tagged("eni-1", tags::of_record(&record, UID, CLUSTER))
+    };
+    waits_for_a_person(forged(held()).deleted(), &["eni-1", "other original groups"]);
+    let mut held = forged(held()).deleted();
+    held.look();
+    let told = tags::read(&held.view.interface("eni-1").expect("seen").tags).expect("tagged");
+    assert_eq!(told.original_groups, Some(groups(&["sg-open"])), "a person decides by them");
+}
+
+#[test]
+fn tags_that_are_gone_or_incomplete_hold_nothing() {
+    let mut scene = held().tagged("eni-1", Default::default()).deleted();
+    assert_eq!(scene.look().finalizer, FinalizerStep::Remove);
+}
+
+#[test]
+fn lost_records_come_back_from_the_tags_and_wait_for_a_person() {
+    let mut lost = held().wiped();
+    let looked = lost.look();
+    looked.says(Contained, True, Reason::Contained, &[]);
+    assert_eq!(lost.record("eni-2").original_security_groups, Some(groups(&["sg-a", "sg-b"])));
+    assert_eq!(lost.record("eni-2").recorded_from, RecordSource::Tags);
+    waits_for_a_person(lost.deleted(), &["was lost", "tags"]);
+}
+
+#[test]
+fn records_lost_while_being_deleted_come_back_from_the_tags_and_wait_for_a_person() {
+    let mut lost = held().deleted().wiped();
+    let looked = lost.look();
+    assert_eq!(looked.told(Reason::RecordsLost), 1);
+    assert!(looked.status.target.is_some() && looked.status.admitted_group.is_some(), "what is needed for the restore");
+    waits_for_a_person(held().deleted().wiped(), &["was lost"]);
+}
+
+#[test]
+fn records_lost_with_their_tags_are_never_released_as_if_they_were_known() {
+    let mut lost = held().deleted().wiped().tagged("eni-1", Default::default()).tagged("eni-2", Default::default());
+    lost.look().says(Stalled, True, Reason::ReleaseHeld, &["was lost"]);
+    let mut approved = lost.annotated(RELEASE_ANNOTATION, "approved");
+    approved.look().says(Stalled, True, Reason::OriginalsUnknown, &["Retain"]);
+    assert_eq!(approved.carried("eni-1"), [ISOLATION]);
+}
+
+#[test]
+fn lost_records_of_a_managed_group_that_is_out_of_line_are_not_taken_for_none() {
+    let lost = held().deleted().wiped().seen(|view| view.groups[0].vpc_id = "vpc-9".to_owned());
+    assert_eq!(lost.clone().look().finalizer, FinalizerStep::Keep);
+}
+
+#[test]
+fn what_another_claim_holds_is_not_taken_for_lost_records() {
+    let other = Holder {
+        namespace: "ir".to_owned(),
+        name: "other".to_owned(),
+        uid: "uid-2".to_owned(),
+        created: scene().facts.now,
+        holds_records: true,
+        eligible: true,
+    };
+    let mut scene = held().deleted().wiped().told(|facts| facts.holders = vec![other]);
+    let looked = scene.look();
+    assert_eq!(
+        (looked.finalizer, looked.actions.len(), scene.carried("eni-1")),
+        (FinalizerStep::Remove, 0, groups(&[ISOLATION]))
+    );
+}
+
+#[test]
+fn a_held_release_whose_interfaces_are_gone_waits_for_nobody() {
+    let mut scene = held().deleted().told(|facts| facts.namespace.deleting = true).without("eni-1").without("eni-2");
+    scene.look().says(Stalled, True, Reason::ReleaseHeld, &[]);
+    assert_eq!(scene.later(60).look().finalizer, FinalizerStep::Remove);
+}
+
+#[test]
+fn what_was_given_back_already_stays_so_when_the_rest_is_held() {
+    let mut scene = held().group_gone("sg-b").deleted();
+    scene.look();
+    let mut scene = scene.told(|facts| facts.namespace.deleting = true);
+    let looked = scene.look();
+    looked.says(Stalled, True, Reason::ReleaseHeld, &[]);
+    assert_eq!((looked.did(ActionKind::Isolate), scene.carried("eni-1")), (0, groups(&["sg-web"])));
+    looked.says(Contained, False, Reason::Containing, &["1/2"]);
+}
+
+#[test]
+fn a_record_made_again_from_tags_does_not_trust_a_read_right_afterwards() {
+    let mut lost = scene().looked().wiped().looked().annotated(RELEASE_ANNOTATION, "approved").deleted();
+    let stale = lost.clone().with("eni-1", &["sg-web"]).decide();
+    assert_eq!((stale.finalizer, stale.actions.len()), (FinalizerStep::Keep, 1), "the read may be older than the swap");
+    assert_eq!(lost.look().finalizer, FinalizerStep::Remove);
+}

@@ -1,0 +1,63 @@
+//! What one look did, and how a case asks about it.
+
+use crate::{
+    api::{Condition, ConditionStatus, ConditionType, QuarantineStatus, Reason},
+    quarantine::world::{Action, ActionKind, Again, FinalizerStep, Note},
+};
+
+/// What one look did.
+pub struct Looked {
+    pub status: QuarantineStatus,
+    pub actions: Vec<Action>,
+    pub notes: Vec<Note>,
+    pub again: Again,
+    /// The finalizer was added in this look, or taken away.
+    pub finalizer: FinalizerStep,
+    pub rounds: usize,
+    /// How often the status was written.
+    pub writes: usize,
+}
+
+impl Looked {
+    pub fn condition(&self, type_: ConditionType) -> Condition {
+        self.status
+            .conditions
+            .iter()
+            .find(|condition| condition.is(type_))
+            .unwrap_or_else(|| panic!("no {type_}: {:#?}", self.status))
+            .clone()
+    }
+
+    pub fn has(&self, type_: ConditionType) -> bool {
+        self.status.conditions.iter().any(|condition| condition.is(type_))
+    }
+
+    /// The condition stands so, and its message holds each of these words.
+    pub fn says(&self, type_: ConditionType, status: ConditionStatus, reason: Reason, words: &[&str]) {
+        let condition = self.condition(type_);
+        assert_eq!(
+            (condition.status, condition.reason.as_str()),
+            (status, reason.as_str().as_str()),
+            "{}",
+            condition.message
+        );
+        for word in words {
+            assert!(condition.message.contains(word), "{word:?} is not in {:?}", condition.message);
+        }
+    }
+
+    pub fn did(&self, kind: ActionKind) -> usize {
+        self.actions.iter().filter(|action| action.kind() == kind).count()
+    }
+
+    pub fn told(&self, reason: Reason) -> usize {
+        self.notes.iter().filter(|note| note.reason == reason).count()
+    }
+
+    /// Nothing was changed, written or told.
+    pub fn is_quiet(&self) {
+        assert_eq!(self.actions, []);
+        assert_eq!(self.notes, []);
+        assert_eq!(self.writes, 0, "{:#?}", self.status);
+    }
+}

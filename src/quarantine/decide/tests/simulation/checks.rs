@@ -1,0 +1,189 @@
+//! What may never be decided or left untold, whatever happens: rules 6, 7, 9, 10, 11, 12.
+
+use super::{
+    Broken, Simulation,
+    api_server::{deleting, finalized, seconds},
+    broken,
+};
+use crate::{
+    api::{
+        Condition, ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Quarantine, QuarantineStatus,
+        Reason,
+    },
+    aws::model::Interface,
+    quarantine::{
+        decide::decide,
+        world::{Action, ActionKind, Again, Decision, FinalizerStep, Sight, World},
+    },
+};
+use std::collections::BTreeSet;
+
+pub fn condition(status: &QuarantineStatus, type_: ConditionType) -> Option<&Condition> {
+    status.conditions.iter().find(|condition| condition.is(type_))
+}
+
+pub fn contained(status: &QuarantineStatus) -> bool {
+    condition(status, ConditionType::Contained).is_some_and(|condition| condition.status == ConditionStatus::True)
+}
+
+pub fn set(groups: &[String]) -> BTreeSet<&String> {
+    groups.iter().collect()
+}
+
+impl Simulation {
+    /// Before anything of it is recorded.
+    pub fn check_decision(&mut self, world: &World, decision: &Decision) -> Result<(), Broken> {
+        let claim = &world.facts.claim;
+        self.count(world, decision);
+        if let Sight::Seen(_, view) = &world.sight {
+            self.proven
+                .extend(view.groups.iter().filter(|group| group.egress.is_empty()).map(|group| group.id.clone()));
+        }
+        let held = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
+        let refused = self.api.policy_refuses || (self.api.limit_reached && !held);
+        let acts = decision.actions.iter().any(|action| action.kind() != ActionKind::Probe);
+        if refused && !held && !deleting(claim) && (acts || decision.finalizer != FinalizerStep::Keep) {
+            return broken(6, format!("policy refuses, and yet: {decision:?}"));
+        }
+        if self.api.limit_reached && !held && !deleting(claim) && !decision.status.interfaces.is_empty() {
+            return broken(12, "a record was made though the limit is reached");
+        }
+        self.check_read_back(world, decision)?;
+        self.check_accounted(world, decision)?;
+        self.check_unknown_originals(world, decision)?;
+        self.note_forgery(world);
+        let unfinished = decision.finalizer != FinalizerStep::Remove && (!deleting(claim) || finalized(claim));
+        if unfinished && decision.actions.is_empty() && decision.again == Again::Never {
+            return broken(9, "something is left, and nobody looks again");
+        }
+        Ok(())
+    }
+
+    /// Rule 7: Contained=True is said after a read that shows it, or left as the last read had it.
+    fn check_read_back(&self, world: &World, decision: &Decision) -> Result<(), Broken> {
+        let before = world.facts.claim.status.as_ref().is_some_and(contained);
+        if !contained(&decision.status) {
+            return Ok(());
+        }
+        let Sight::Seen(_, view) = &world.sight else {
+            return if before { Ok(()) } else { broken(7, "Contained=True without a read") };
+        };
+        if deleting(&world.facts.claim)
+            && before
+            && (world.facts.claim.spec.suspend || decision.finalizer == FinalizerStep::Remove)
+        {
+            return Ok(());
+        }
+        let exactly = |interface: &&Interface| {
+            let record = decision.status.interfaces.iter().find(|record| record.id == interface.id);
+            record.is_some_and(|record| {
+                set(&interface.groups) == set(&record.isolation_groups[record.isolation_groups.len() - 1..])
+            })
+        };
+        match view.own_interfaces().find(|interface| !exactly(interface)) {
+            Some(other) => broken(7, format!("Contained=True while {} was read with {:?}", other.id, other.groups)),
+            None if view.own.is_empty() => broken(7, "Contained=True of an instance without interfaces"),
+            None => Ok(()),
+        }
+    }
+
+    /// Rule 10: the same world again, after the status was stored, gives the same status, the same actions, no event.
+    pub fn check_repeated(&self, world: &World, decision: &Decision) -> Result<(), Broken> {
+        if decision.finalizer == FinalizerStep::Remove {
+            return Ok(());
+        }
+        let mut same = world.clone();
+        same.facts.claim.status = Some(decision.status.clone());
+        if decision.finalizer == FinalizerStep::Add {
+            same.facts.claim.metadata.finalizers = Some(vec![crate::api::FINALIZER.to_owned()]);
+        }
+        let mut again = decide(&same);
+        if let Some(planted) = self.planted {
+            planted.corrupt(&same, &mut again);
+        }
+        if again.status != decision.status {
+            return broken(
+                10,
+                format!("the same world gives another status: {:#?} then {:#?}", decision.status, again.status),
+            );
+        }
+        // A refused change counts as tried once the attempt is recorded: it waits its four minutes anew.
+        let paced = |action: &&Action| {
+            let refused =
+                |record: &InterfaceStatus| record.state == InterfaceState::Refused && action.subjects()[0] == record.id;
+            action.kind() != ActionKind::Isolate || !decision.status.interfaces.iter().any(refused)
+        };
+        if !again.actions.iter().filter(paced).eq(decision.actions.iter().filter(paced)) {
+            return broken(
+                10,
+                format!("the same world gives other actions: {:?} then {:?}", decision.actions, again.actions),
+            );
+        }
+        if again.notes.is_empty() {
+            Ok(())
+        } else {
+            broken(10, format!("the same world gives an event again: {:?}", again.notes))
+        }
+    }
+
+    /// Rule 9: what went wrong in this reconcile, and still stands in the way, is told.
+    pub fn check_told(&mut self, recorded: &Quarantine, decision: &Decision, world: &World) -> Result<(), Broken> {
+        let Sight::Seen(_, view) = &world.sight else { return Ok(()) };
+        let ready = condition(&decision.status, ConditionType::Ready);
+        let released_later = ready.is_some_and(|ready| ready.reason == Reason::ReleaseHeld.as_str());
+        let told =
+            |message: &str| decision.status.conditions.iter().any(|condition| condition.message.contains(message));
+        for record in recorded.status.iter().flat_map(|status| &status.interfaces) {
+            let Some(seen) = view.interface(&record.id) else { continue };
+            let isolated = record.isolation_groups.last().map(std::slice::from_ref) == Some(&seen.groups[..]);
+            for (kind, done) in [
+                (ActionKind::Isolate, isolated),
+                (ActionKind::Restore, record.state.is_final()),
+                (ActionKind::Tag, false),
+            ] {
+                let problem = world.outcomes.problem(kind, &record.id).filter(|_| !done);
+                if let Some(problem) = problem
+                    && !told(&problem.message)
+                    && !(kind == ActionKind::Restore && released_later)
+                    && !(kind == ActionKind::Tag && (deleting(recorded) || recorded.spec.suspend))
+                {
+                    return broken(
+                        9,
+                        format!(
+                            "{kind:?} of {} failed ({problem}), and no condition says so: {:#?}",
+                            record.id, decision.status.conditions
+                        ),
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rule 11: what is already isolated and has no record is contained, is watched for a minute, and is never called
+    /// restorable.
+    fn check_unknown_originals(&self, world: &World, decision: &Decision) -> Result<(), Broken> {
+        if !matches!(world.sight, Sight::Seen(..)) || deleting(&world.facts.claim) {
+            return Ok(());
+        }
+        let unknown: Vec<&InterfaceStatus> = decision
+            .status
+            .interfaces
+            .iter()
+            .filter(|record| record.original_security_groups.is_none() && !record.state.is_final())
+            .collect();
+        let Some(oldest) = unknown.iter().map(|record| seconds(&record.recorded_at)).min() else { return Ok(()) };
+        let told = condition(&decision.status, ConditionType::Restorable);
+        let said = |status| told.is_some_and(|told| told.status == status);
+        if said(ConditionStatus::True) || told.is_none() {
+            return broken(11, format!("nothing tells what {} carried, and Restorable is {told:?}", unknown[0].id));
+        }
+        if self.now - oldest < 60 && said(ConditionStatus::False) {
+            return broken(
+                11,
+                format!("the originals of {} count as unknown before the minute is over", unknown[0].id),
+            );
+        }
+        Ok(())
+    }
+}

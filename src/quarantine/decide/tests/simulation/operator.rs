@@ -1,0 +1,233 @@
+//! The operator's loop as `quarantine::reconcile` runs it, with a fault possible at each outgoing call.
+
+use super::{
+    Broken, Simulation,
+    api_server::{ACCOUNT, CLASS_UID, Conflict, REGION, managed},
+    history::{Fault, Plan},
+};
+use crate::{
+    api::{FINALIZER, ManagedGroup, Quarantine},
+    aws::problem::Problem,
+    quarantine::{
+        decide::decide,
+        tags,
+        world::{Action, Again, Decision, FinalizerStep, Outcomes, World},
+    },
+};
+
+const ROUNDS: usize = 8;
+
+/// How a reconcile ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub again: Again,
+    /// Writes to Kubernetes, writes to EC2, events.
+    pub writes: usize,
+    pub changes: usize,
+    pub notes: usize,
+}
+
+/// A reconcile that was cut off: by a crash, a conflict, or an answer of the API server that was lost.
+struct Cut;
+
+struct Calls {
+    faults: std::vec::IntoIter<Fault>,
+    last_call: &'static str,
+}
+
+impl Calls {
+    fn next(&mut self) -> Fault {
+        self.faults.next().unwrap_or(Fault::None)
+    }
+}
+
+impl Simulation {
+    /// One reconcile. None: it was cut off.
+    pub fn reconcile(&mut self, name: &str, plan: &Plan) -> Result<Option<Ended>, Broken> {
+        let mut calls = Calls { faults: plan.faults.clone().into_iter(), last_call: "nothing" };
+        let mut ended = Ended { again: Again::Never, writes: 0, changes: 0, notes: 0 };
+        let Some(mut claim) = self.api.read(name, plan.stale_store) else { return Ok(Some(ended)) };
+        let mut outcomes = Outcomes::default();
+        for round in 0..ROUNDS {
+            let lag = plan.lags.get(round).copied().unwrap_or(0);
+            let world = self.world(claim, outcomes, lag, plan.blind && round == 0);
+            let mut decision = decide(&world);
+            if let Some(planted) = self.planted {
+                planted.corrupt(&world, &mut decision);
+            }
+            self.check_decision(&world, &decision)?;
+            ended.notes += decision.notes.len();
+            if self.planted.is_some_and(|planted| planted.acts_before_it_records())
+                && self.act(&world, &world.facts.claim, &decision, &mut calls, &mut ended)?.is_err()
+            {
+                return Ok(None);
+            }
+            let recorded = match self.record(&world, &decision, &mut calls, &mut ended)? {
+                Err(Cut) => {
+                    self.tally.count("reconciles cut off");
+                    return Ok(None);
+                }
+                Ok(recorded) => recorded,
+            };
+            self.check_repeated(&world, &decision)?;
+            ended.again = decision.again;
+            let Some(recorded) = recorded.filter(|_| decision.finalizer != FinalizerStep::Remove) else {
+                ended.again = Again::Never;
+                return Ok(Some(ended));
+            };
+            let acted = match self.act(&world, &recorded, &decision, &mut calls, &mut ended)? {
+                Err(Cut) => {
+                    self.tally.count("reconciles cut off");
+                    self.tally.count(if calls.last_call == "status" {
+                        "crashes between record and act"
+                    } else {
+                        "crashes while acting"
+                    });
+                    return Ok(None);
+                }
+                Ok(acted) => acted,
+            };
+            let Some(acted) = acted else {
+                self.check_told(&recorded, &decision, &world)?;
+                return Ok(Some(ended));
+            };
+            (claim, outcomes) = (recorded, acted);
+        }
+        ended.again = Again::Backoff;
+        Ok(Some(ended))
+    }
+
+    /// The finalizer first, then the status, each fenced; a status that doesn't differ isn't written. None: it is gone.
+    fn record(
+        &mut self,
+        world: &World,
+        decision: &Decision,
+        calls: &mut Calls,
+        ended: &mut Ended,
+    ) -> Result<Result<Option<Quarantine>, Cut>, Broken> {
+        let mut claim = world.facts.claim.clone();
+        if decision.finalizer == FinalizerStep::Remove {
+            self.check_letting_go(world, decision)?;
+            ended.writes += 1;
+            let gone = self.write(&claim, calls, "finalizer", |claim| claim.metadata.finalizers = None);
+            if gone.is_ok() {
+                self.tally.count("claims let go");
+            }
+            return Ok(gone.map(|_| None));
+        }
+        if decision.finalizer == FinalizerStep::Add {
+            ended.writes += 1;
+            match self
+                .write(&claim, calls, "finalizer", |claim| claim.metadata.finalizers = Some(vec![FINALIZER.to_owned()]))
+            {
+                Ok(Some(written)) => claim = written,
+                Ok(None) | Err(Cut) => return Ok(Err(Cut)),
+            }
+        }
+        if claim.status.as_ref() != Some(&decision.status) {
+            ended.writes += 1;
+            self.check_status_write(&claim, decision)?;
+            let status = decision.status.clone();
+            match self.write(&claim, calls, "status", |claim| claim.status = Some(status)) {
+                Ok(Some(written)) => claim = written,
+                Ok(None) | Err(Cut) => return Ok(Err(Cut)),
+            }
+        }
+        Ok(Ok(Some(claim)))
+    }
+
+    fn write(
+        &mut self,
+        read: &Quarantine,
+        calls: &mut Calls,
+        what: &'static str,
+        edit: impl FnOnce(&mut Quarantine),
+    ) -> Result<Option<Quarantine>, Cut> {
+        calls.last_call = what;
+        let fault = calls.next();
+        if matches!(fault, Fault::CrashBefore | Fault::Throttled) {
+            return Err(Cut);
+        }
+        let written = self.api.write(read, edit).map_err(|Conflict| Cut)?;
+        match fault {
+            Fault::AnswerLost | Fault::CrashAfter => Err(Cut),
+            Fault::None | Fault::Throttled | Fault::Wait | Fault::Denied | Fault::CrashBefore => Ok(written),
+        }
+    }
+
+    /// Each action, and what became of it. None: nothing is left that another round would have to look at.
+    fn act(
+        &mut self,
+        world: &World,
+        recorded: &Quarantine,
+        decision: &Decision,
+        calls: &mut Calls,
+        ended: &mut Ended,
+    ) -> Result<Result<Option<Outcomes>, Cut>, Broken> {
+        if decision.actions.is_empty() || recorded.status.as_ref().is_none_or(|status| status.target.is_none()) {
+            return Ok(Ok(None));
+        }
+        let mut outcomes = world.outcomes.clone();
+        let mut settled = true;
+        for action in &decision.actions {
+            ended.changes += 1;
+            let fault = calls.next();
+            if fault == Fault::CrashBefore {
+                return Ok(Err(Cut));
+            }
+            self.check_action(world, action)?;
+            let outcome = match fault {
+                Fault::Throttled => Err(Problem::from_code("ec2", "RequestLimitExceeded", "")),
+                Fault::Wait => Err(Problem::from_code("ec2", "TagLimitExceeded", "")),
+                Fault::Denied => Err(Problem::from_code("ec2", "UnauthorizedOperation", "")),
+                Fault::AnswerLost => {
+                    // What AWS would have answered is not known to anybody.
+                    let _ = self.perform(action);
+                    Err(Problem::no_answer("ec2", "cut"))
+                }
+                Fault::None | Fault::CrashBefore | Fault::CrashAfter => self.perform(action),
+            };
+            calls.last_call = "action";
+            if fault == Fault::CrashAfter {
+                return Ok(Err(Cut));
+            }
+            settled &= outcome.is_ok() && action.is_settled_by_success();
+            outcomes.note(action, &outcome);
+        }
+        Ok(Ok((!settled).then_some(outcomes)))
+    }
+
+    fn perform(&mut self, action: &Action) -> Result<(), Problem> {
+        let now = self.now;
+        match action {
+            Action::Isolate { interface_id, groups } | Action::Restore { interface_id, groups } => {
+                self.ec2.set_groups(now, interface_id, groups)
+            }
+            Action::Tag { interface_ids, tags } => self.ec2.tag(now, interface_ids, tags),
+            Action::Untag { interface_ids, keys } => self.ec2.untag(now, interface_ids, keys),
+            Action::MakeGroup { vpc_id } => {
+                self.make_group(vpc_id);
+                Ok(())
+            }
+            Action::MendGroup { group_id, mend } => self.ec2.mend(group_id, mend),
+            Action::Probe { .. } => Ok(()),
+        }
+    }
+
+    fn make_group(&mut self, vpc_id: &str) {
+        let id = super::isolation(vpc_id);
+        if !self.ec2.groups.contains_key(&id) {
+            self.ec2.create_group(&id, &managed().name, vpc_id, tags::of_managed_group(CLASS_UID, super::CLUSTER));
+        }
+        let groups = &mut self.api.class.status.get_or_insert_default().managed_groups;
+        if groups.iter().all(|known| known.vpc_id != vpc_id) {
+            let made = ManagedGroup {
+                account_id: ACCOUNT.to_owned(),
+                region: REGION.to_owned(),
+                vpc_id: vpc_id.to_owned(),
+                group_id: id,
+            };
+            groups.push(made);
+        }
+    }
+}

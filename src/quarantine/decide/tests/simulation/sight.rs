@@ -1,0 +1,89 @@
+//! What a look shows: the same reads as `observe`, over the simulated EC2 and API server. Reads of interfaces may be old.
+
+use super::{
+    CLUSTER, Simulation,
+    api_server::{ACCOUNT, at, deleting},
+    ec2::INSTANCE,
+};
+use crate::{
+    api::Quarantine,
+    aws::{
+        model::{Instance, SecurityGroup, Tags},
+        problem::Problem,
+    },
+    quarantine::{
+        decide::admission,
+        world::{ClassSight, Facts, NamespaceSight, OperatorFacts, Outcomes, Sight, View, World},
+    },
+};
+use std::collections::BTreeSet;
+
+impl Simulation {
+    pub fn world(&self, claim: Quarantine, outcomes: Outcomes, lag: i64, blind: bool) -> World {
+        let holds = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
+        let facts = Facts {
+            now: at(self.now),
+            class: ClassSight::Found(Box::new(self.api.class.clone())),
+            namespace: NamespaceSight { deleting: self.api.namespace_deleting, ..NamespaceSight::default() },
+            crd_deleting: false,
+            operator: OperatorFacts {
+                account_id: ACCOUNT.to_owned(),
+                partition: "aws".to_owned(),
+                cluster_uid: CLUSTER.to_owned(),
+                instance_id: None,
+            },
+            holders: self.api.holders_beside(claim.metadata.name.as_deref().unwrap_or_default()),
+            within_limit: holds || !self.api.limit_reached,
+            claim,
+        };
+        let sight = match admission::route(&facts) {
+            Err(problem) => Sight::Refused(problem),
+            Ok(target) if blind => Sight::Failed(
+                Some(target),
+                Problem::from_code("ec2:DescribeNetworkInterfaces", "RequestLimitExceeded", ""),
+            ),
+            Ok(target) => Sight::Seen(target, Box::new(self.view(&facts, lag))),
+        };
+        World { facts, sight, outcomes }
+    }
+
+    fn view(&self, facts: &Facts, lag: i64) -> View {
+        let records = facts.claim.status.iter().flat_map(|status| &status.interfaces);
+        let recorded: BTreeSet<&String> = records.clone().map(|record| &record.id).collect();
+        let seen = self.ec2.interfaces.values().filter_map(|eni| eni.seen(self.now, lag));
+        let (mut interfaces, mut own) = (Vec::new(), BTreeSet::new());
+        for interface in seen {
+            let attached = interface.instance_id.as_deref() == Some(INSTANCE);
+            if attached {
+                own.insert(interface.id.clone());
+            }
+            if attached || recorded.contains(&interface.id) {
+                interfaces.push(interface.clone());
+            }
+        }
+        let managed =
+            facts.class.found().and_then(|class| class.status.as_ref()).map(|status| status.managed_groups.clone());
+        let mut ids: BTreeSet<String> = records.clone().flat_map(|record| record.isolation_groups.clone()).collect();
+        ids.extend(managed.unwrap_or_default().into_iter().map(|group| group.group_id));
+        let by_name = facts.class.found().is_some_and(|class| class.spec.security_group.name.is_some());
+        let wanted =
+            |group: &&SecurityGroup| ids.contains(&group.id) || (by_name && group.name == "IncidentResponseSG");
+        let originals = records
+            .filter(|record| !record.state.is_final())
+            .flat_map(|record| record.original_security_groups.iter().flatten());
+        let present = originals.filter(|id| self.ec2.groups.contains_key(*id)).cloned().collect();
+        View {
+            instance: Some(Instance {
+                id: INSTANCE.to_owned(),
+                state: self.ec2.instance,
+                tags: Tags::new(),
+                volumes_deleted_on_termination: vec![],
+            }),
+            interfaces,
+            own,
+            groups: self.ec2.groups.values().filter(wanted).cloned().collect(),
+            originals_present: deleting(&facts.claim).then_some(present),
+            ..View::default()
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Making and mending the security groups that the operator keeps for a class, one per VPC.
+//!
+//! Only ids that stand in the class's status are ever changed: the id is written there before the group's rules are
+//! touched, and the group isn't used until a read shows the declared ingress and no egress.
+
+use super::{
+    context::{Context, Error, in_time},
+    rules::Mend,
+    tags,
+    world::Facts,
+};
+use crate::{
+    api::{ManagedGroup, ManagedSecurityGroup, QuarantineClass, QuarantineClassStatus, Reason, ResolvedTarget},
+    aws::{Disposition, Ec2, Problem, model::Tags},
+};
+use kube::{Api, ResourceExt, api::PostParams};
+
+/// Makes the group in this VPC, or takes in the one that a crash left behind, and writes its id into the class's status.
+pub async fn make(
+    context: &Context,
+    facts: &Facts,
+    target: &ResolvedTarget,
+    ec2: &Ec2,
+    vpc_id: &str,
+) -> Result<Result<(), Problem>, Error> {
+    let Some(class) = facts.class.found() else { return Ok(Ok(())) };
+    let classes: Api<QuarantineClass> = Api::all(context.client.clone());
+    let class = in_time(classes.get(&class.name_any())).await?;
+    let Some(declared) = &class.spec.security_group.managed else { return Ok(Ok(())) };
+    let (account_id, region) = (target.account_id.clone(), target.region.clone());
+    let known = class.status.iter().flat_map(|status| &status.managed_groups);
+    if known.clone().any(|group| group.account_id == account_id && group.region == region && group.vpc_id == vpc_id) {
+        return Ok(Ok(()));
+    }
+    let ours = tags::of_managed_group(&class.uid().unwrap_or_default(), &context.cluster_uid);
+    let group_id = match find_or_create(ec2, declared, vpc_id, &ours).await {
+        Ok(group_id) => group_id,
+        Err(problem) => return Ok(Err(problem)),
+    };
+    store(&classes, class, ManagedGroup { account_id, region, vpc_id: vpc_id.to_owned(), group_id }).await?;
+    Ok(Ok(()))
+}
+
+async fn find_or_create(
+    ec2: &Ec2,
+    declared: &ManagedSecurityGroup,
+    vpc_id: &str,
+    ours: &Tags,
+) -> Result<String, Problem> {
+    let named = ec2.groups_named(&declared.name).await?;
+    let Some(present) = named.iter().find(|group| group.vpc_id == vpc_id) else {
+        return ec2.create_group(vpc_id, &declared.name, &declared.description, ours).await;
+    };
+    if !tags::agree(&present.tags, ours) {
+        return Err(Problem::new(
+            Disposition::Stop,
+            Reason::GroupNameTaken,
+            format!(
+                "{vpc_id} has a security group named {} ({}) that this class didn't make: give managed another name, or remove that group.",
+                declared.name, present.id
+            ),
+        ));
+    }
+    let users = ec2.interfaces_with_group(&present.id).await?;
+    if users > 0 {
+        return Err(Problem::new(
+            Disposition::Stop,
+            Reason::GroupNameTaken,
+            format!(
+                "{} in {vpc_id} carries this class's tags but isn't in its status, and {users} interface(s) use it: if it is the class's own, write it into status.managedGroups.",
+                present.id
+            ),
+        ));
+    }
+    Ok(present.id.clone())
+}
+
+async fn store(classes: &Api<QuarantineClass>, mut class: QuarantineClass, made: ManagedGroup) -> Result<(), Error> {
+    let name = class.name_any();
+    class.status.get_or_insert_with(QuarantineClassStatus::default).managed_groups.push(made);
+    in_time(classes.replace_status(&name, &PostParams::default(), &class)).await?;
+    Ok(())
+}
+
+/// Brings a group's rules in line: what opens it goes first.
+pub async fn mend(ec2: &Ec2, group_id: &str, mend: &Mend) -> Result<(), Problem> {
+    let Mend { authorize_ingress, revoke_ingress, revoke_egress } = mend;
+    ec2.revoke_egress(group_id, revoke_egress).await?;
+    ec2.revoke_ingress(group_id, revoke_ingress).await?;
+    ec2.authorize_ingress(group_id, authorize_ingress).await
+}

@@ -1,0 +1,51 @@
+//! The loop: observe, decide, record, act; round and round until nothing is left to do.
+//!
+//! Because `record` always comes before `act`, what `decide` wrote into the status is the write-ahead log: an
+//! interface's original groups are stored, and the API server has acknowledged them, before anything touches it. A crash
+//! anywhere is followed by the same loop.
+
+mod act;
+mod context;
+pub mod decide;
+mod limits;
+mod locks;
+mod managed_group;
+mod observe;
+mod record;
+pub mod rules;
+pub mod tags;
+pub mod world;
+
+pub use context::{Context, Error, Stores};
+pub use observe::names_instance;
+
+use crate::api::Quarantine;
+use std::{sync::Arc, time::Duration};
+use world::{Again, Outcomes};
+
+/// More rounds than any claim needs; what is left then is done at the next look.
+const ROUNDS: usize = 8;
+
+/// When a claim comes back that met another claim of the same instance.
+const BUSY: Duration = Duration::from_millis(250);
+
+/// Brings one claim as far as it goes now, and says when to look again.
+///
+/// Idempotent, and safe to be cut off at any point. Reconciles of one instance run one at a time, whatever claim they
+/// come from.
+pub async fn reconcile(claim: Arc<Quarantine>, context: &Context) -> Result<Again, Error> {
+    context.stores.ready().await;
+    let Some(_turn) = context.locks.take_turn(&claim) else { return Ok(Again::After(BUSY)) };
+    let Some(mut facts) = observe::facts(context, &claim).await? else { return Ok(Again::Never) };
+    let mut outcomes = Outcomes::default();
+    for _ in 0..ROUNDS {
+        let world = observe::world(context, facts, outcomes).await?;
+        let decision = decide::decide(&world);
+        let recorded = record::record(context, &world, decision).await?;
+        let again = recorded.again();
+        let Some(acted) = act::act(context, &world, &recorded).await? else { return Ok(again) };
+        facts = observe::facts_after(context, world.facts, recorded, &acted).await?;
+        outcomes = acted;
+    }
+    Ok(Again::Backoff)
+}

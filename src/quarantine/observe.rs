@@ -1,0 +1,330 @@
+//! The first step: look. Fills the picture that `decide` decides from; changes nothing.
+
+use super::{
+    context::{Context, Error, in_time},
+    decide::admission,
+    limits::holds,
+    record::Recorded,
+    world::{ActionKind, ClassSight, Facts, Holder, NamespaceSight, OperatorFacts, Outcomes, Sight, View, World},
+};
+use crate::{
+    api::{DEFAULT_CLASS_ANNOTATION, Mode, Quarantine, QuarantineClass, ResolvedTarget},
+    aws::{
+        Ec2, Place, Problem, Role,
+        model::{Peer, SecurityGroup},
+    },
+};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{Api, CustomResourceExt, ResourceExt, core::PartialObjectMeta, runtime::reflector::ObjectRef};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The session name where the class gives none.
+const SESSION_NAME: &str = "quarantine-operator";
+
+/// What Kubernetes says about the claim; none if it no longer exists.
+///
+/// The claim is read afresh before its first record and before its release: the store is a cache.
+pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Facts>, Error> {
+    let deleting = cached.metadata.deletion_timestamp.is_some();
+    let claim = if holds(cached) && !deleting {
+        Some(cached.clone())
+    } else {
+        in_time(claims(context, cached).get_opt(&cached.name_any())).await?.filter(|fresh| fresh.uid() == cached.uid())
+    };
+    let Some(claim) = claim else { return Ok(None) };
+    let crd_deleting = claim.metadata.deletion_timestamp.is_some() && crd_is_deleting(context).await?;
+    Ok(Some(Facts {
+        now: context.now(),
+        class: class_sight(context, &claim),
+        namespace: namespace_sight(context, &claim),
+        crd_deleting,
+        operator: OperatorFacts {
+            account_id: String::new(),
+            partition: String::new(),
+            cluster_uid: context.cluster_uid.clone(),
+            instance_id: context.own_instance_id.clone(),
+        },
+        holders: holders(context, &claim),
+        within_limit: true,
+        claim,
+    }))
+}
+
+/// The facts of the next round: the claim as it was recorded, the class afresh where its status was written.
+pub async fn facts_after(
+    context: &Context,
+    facts: Facts,
+    recorded: Recorded,
+    acted: &Outcomes,
+) -> Result<Facts, Error> {
+    let class = match &facts.class {
+        ClassSight::Found(class) if acted.any(ActionKind::MakeGroup) => {
+            let classes: Api<QuarantineClass> = Api::all(context.client.clone());
+            ClassSight::Found(Box::new(in_time(classes.get(&class.name_any())).await?))
+        }
+        _ => facts.class,
+    };
+    Ok(Facts { now: context.now(), claim: recorded.into_claim(), class, ..facts })
+}
+
+/// The whole picture: the facts, and a look at AWS where policy lets the claim have one.
+pub async fn world(context: &Context, mut facts: Facts, outcomes: Outcomes) -> Result<World, Error> {
+    let sight = match context.sessions.own_identity().await {
+        Ok(own) => {
+            facts.operator.account_id = own.account_id;
+            facts.operator.partition = own.partition;
+            look(context, &mut facts).await
+        }
+        Err(problem) => Sight::Failed(None, problem),
+    };
+    Ok(World { facts, sight, outcomes })
+}
+
+async fn look(context: &Context, facts: &mut Facts) -> Sight {
+    let target = match admission::route(facts) {
+        Ok(target) => target,
+        Err(problem) => return Sight::Refused(problem),
+    };
+    let seen = match context.sessions.ec2(&place(&target)).await {
+        Ok(ec2) => see(&ec2, facts, &target).await,
+        Err(problem) => Err(problem),
+    };
+    if let Some(class) = facts.class.found()
+        && !holds(&facts.claim)
+        && facts.claim.spec.mode == Mode::Enforce
+    {
+        facts.within_limit = context.limits.grant(class, &facts.claim, &context.stores.quarantines.state());
+    }
+    match seen {
+        Ok(view) => Sight::Seen(target, Box::new(view)),
+        Err(problem) => Sight::Failed(Some(target), problem),
+    }
+}
+
+/// One look at the instance: the reads go side by side, those that depend on others follow.
+async fn see(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> Result<View, Problem> {
+    let (instance, attached, groups) = tokio::try_join!(
+        ec2.instance(&target.instance_id),
+        ec2.interfaces_attached_to(&target.instance_id),
+        isolation_groups(ec2, facts, target),
+    )?;
+    let mut view = View { instance, interfaces: attached, groups, ..View::default() };
+    add_branches(ec2, &mut view).await;
+    view.own = view.interfaces.iter().map(|interface| interface.id.clone()).collect();
+    add_recorded(ec2, facts, &mut view).await?;
+    add_associations(ec2, facts, &mut view).await?;
+    add_prefix_lists(ec2, &mut view).await?;
+    if facts.claim.metadata.deletion_timestamp.is_some() {
+        view.originals_present = Some(originals_present(ec2, facts).await?);
+    }
+    Ok(view)
+}
+
+async fn isolation_groups(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> Result<Vec<SecurityGroup>, Problem> {
+    let status = facts.claim.status.as_ref();
+    let mut ids: BTreeSet<String> = status
+        .iter()
+        .flat_map(|status| &status.interfaces)
+        .flat_map(|record| record.isolation_groups.clone())
+        .collect();
+    let admitted =
+        status.filter(|status| !status.interfaces.is_empty()).and_then(|status| status.admitted_group.clone());
+    let declared = match admitted {
+        Some(admitted) => admitted,
+        None => admission::declared_group(facts)?,
+    };
+    ids.extend(declared.id);
+    if let Some(class) = facts.class.found().filter(|_| declared.managed) {
+        let made = class.status.iter().flat_map(|status| &status.managed_groups);
+        ids.extend(
+            made.filter(|group| group.account_id == target.account_id && group.region == target.region)
+                .map(|group| group.group_id.clone()),
+        );
+    }
+    let ids: Vec<String> = ids.into_iter().collect();
+    let by_id = async { if ids.is_empty() { Ok(Vec::new()) } else { ec2.groups(&ids).await } };
+    let by_name = async {
+        match &declared.name {
+            Some(name) => ec2.groups_named(name).await,
+            None => Ok(Vec::new()),
+        }
+    };
+    let (mut groups, named) = tokio::try_join!(by_id, by_name)?;
+    for group in named {
+        if groups.iter().all(|known| known.id != group.id) {
+            groups.push(group);
+        }
+    }
+    Ok(groups)
+}
+
+async fn add_branches(ec2: &Ec2, view: &mut View) {
+    let trunks: Vec<String> =
+        view.interfaces.iter().filter(|interface| interface.trunk).map(|trunk| trunk.id.clone()).collect();
+    if trunks.is_empty() {
+        return;
+    }
+    match ec2.branch_interfaces(&trunks).await {
+        Ok(branches) => view.interfaces.extend(branches),
+        Err(problem) => view.branches_unknown = Some(problem.message),
+    }
+}
+
+async fn add_recorded(ec2: &Ec2, facts: &Facts, view: &mut View) -> Result<(), Problem> {
+    let elsewhere: Vec<String> = facts
+        .claim
+        .status
+        .iter()
+        .flat_map(|status| &status.interfaces)
+        .filter(|record| view.interface(&record.id).is_none())
+        .map(|record| record.id.clone())
+        .collect();
+    if !elsewhere.is_empty() {
+        view.interfaces.extend(ec2.interfaces(&elsewhere).await?);
+    }
+    Ok(())
+}
+
+/// Asks of each group that lies in another VPC than an interface whether it serves that VPC all the same.
+async fn add_associations(ec2: &Ec2, facts: &Facts, view: &mut View) -> Result<(), Problem> {
+    let recorded: BTreeSet<&str> =
+        facts.claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.as_str()).collect();
+    let vpcs: BTreeSet<&str> = view
+        .own_interfaces()
+        .filter(|seen| !recorded.contains(seen.id.as_str()))
+        .map(|seen| seen.vpc_id.as_str())
+        .collect();
+    let mut associations = BTreeSet::new();
+    for vpc_id in vpcs {
+        if view.groups.iter().any(|group| group.vpc_id == vpc_id) {
+            continue;
+        }
+        for group in &view.groups {
+            if ec2.group_serves_vpc(&group.id, vpc_id).await? {
+                associations.insert((group.id.clone(), vpc_id.to_owned()));
+            }
+        }
+    }
+    view.associations = associations;
+    Ok(())
+}
+
+async fn add_prefix_lists(ec2: &Ec2, view: &mut View) -> Result<(), Problem> {
+    let named: BTreeSet<String> = view
+        .groups
+        .iter()
+        .flat_map(|group| group.ingress.iter().chain(&group.egress))
+        .filter_map(|rule| match &rule.peer {
+            Peer::PrefixList(id) => Some(id.clone()),
+            Peer::Cidr(_) | Peer::Group(_) => None,
+        })
+        .collect();
+    let mut lists = BTreeMap::new();
+    for id in named {
+        let networks = ec2.prefix_list(&id).await?;
+        lists.insert(id, networks);
+    }
+    view.prefix_lists = lists;
+    Ok(())
+}
+
+async fn originals_present(ec2: &Ec2, facts: &Facts) -> Result<BTreeSet<String>, Problem> {
+    let recorded: BTreeSet<String> = facts
+        .claim
+        .status
+        .iter()
+        .flat_map(|status| &status.interfaces)
+        .filter(|record| !record.state.is_final())
+        .flat_map(|record| record.original_security_groups.clone().unwrap_or_default())
+        .collect();
+    if recorded.is_empty() {
+        return Ok(recorded);
+    }
+    let recorded: Vec<String> = recorded.into_iter().collect();
+    Ok(ec2.groups(&recorded).await?.into_iter().map(|group| group.id).collect())
+}
+
+/// Where and as whom the target is reached.
+pub fn place(target: &ResolvedTarget) -> Place {
+    let ResolvedTarget { instance_id: _, account_id, region, role_arn, external_id, session_name } = target.clone();
+    let session_name = session_name.unwrap_or_else(|| SESSION_NAME.to_owned());
+    Place { account_id, region, role: role_arn.map(|arn| Role { arn, external_id, session_name }) }
+}
+
+/// The instance that a claim names, resolved or declared.
+pub fn named_instance(claim: &Quarantine) -> Option<&str> {
+    let resolved =
+        claim.status.as_ref().and_then(|status| status.target.as_ref()).map(|target| target.instance_id.as_str());
+    resolved.or_else(|| claim.spec.target.instance.as_ref().map(|instance| instance.id.as_str()))
+}
+
+/// Whether two claims name the same instance.
+pub fn names_instance(claim: &Quarantine, other: &Quarantine) -> bool {
+    named_instance(claim).is_some() && named_instance(claim) == named_instance(other)
+}
+
+/// The claim's own collection.
+pub fn claims(context: &Context, claim: &Quarantine) -> Api<Quarantine> {
+    Api::namespaced(context.client.clone(), &claim.namespace().unwrap_or_default())
+}
+
+fn class_sight(context: &Context, claim: &Quarantine) -> ClassSight {
+    let fixed = claim.status.as_ref().and_then(|status| status.class_name.clone());
+    if let Some(name) = fixed.or_else(|| claim.spec.class_name.clone()) {
+        return match context.stores.classes.get(&ObjectRef::new(&name)) {
+            Some(class) => ClassSight::Found(Box::new(class.as_ref().clone())),
+            None => ClassSight::NotFound(name),
+        };
+    }
+    let mut defaults = context
+        .stores
+        .classes
+        .state_filter(|class| class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|v| v == "true"));
+    match (defaults.pop(), defaults.is_empty()) {
+        (None, _) => ClassSight::NoDefault,
+        (Some(only), true) => ClassSight::Found(Box::new(only.as_ref().clone())),
+        (Some(last), false) => {
+            let mut names: Vec<String> = defaults.iter().chain([&last]).map(|class| class.name_any()).collect();
+            names.sort();
+            ClassSight::SeveralDefaults(names)
+        }
+    }
+}
+
+fn namespace_sight(context: &Context, claim: &Quarantine) -> NamespaceSight {
+    let name = claim.namespace().unwrap_or_default();
+    let Some(namespace) = context.stores.namespaces.get(&ObjectRef::new(&name)) else {
+        return NamespaceSight::default();
+    };
+    NamespaceSight { labels: namespace.labels().clone(), deleting: namespace.metadata.deletion_timestamp.is_some() }
+}
+
+fn holders(context: &Context, claim: &Quarantine) -> Vec<Holder> {
+    let others =
+        context.stores.quarantines.state_filter(|other| other.uid() != claim.uid() && names_instance(claim, other));
+    others
+        .iter()
+        .filter_map(|other| {
+            Some(Holder {
+                namespace: other.namespace()?,
+                name: other.name_any(),
+                uid: other.uid()?,
+                created: other.creation_timestamp()?.0,
+                holds_records: holds(other),
+                eligible: eligible(other),
+            })
+        })
+        .collect()
+}
+
+/// Resolved and admitted (it has a class and a target), Enforce, neither suspended nor being deleted.
+fn eligible(claim: &Quarantine) -> bool {
+    let admitted = claim.status.as_ref().is_some_and(|status| status.class_name.is_some() && status.target.is_some());
+    admitted && claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none()
+}
+
+async fn crd_is_deleting(context: &Context) -> Result<bool, Error> {
+    let crds: Api<PartialObjectMeta<CustomResourceDefinition>> = Api::all(context.client.clone());
+    let crd = in_time(crds.get_opt(Quarantine::crd_name())).await?;
+    Ok(crd.is_none_or(|crd| crd.metadata.deletion_timestamp.is_some()))
+}

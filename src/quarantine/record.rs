@@ -1,0 +1,106 @@
+//! The third step: store what was decided, before anything is done. The one place that writes a claim.
+//!
+//! The finalizer comes first, then the status, each fenced by resourceVersion; a status that doesn't differ isn't
+//! written. Only what was recorded can be acted on: [`Recorded`] is made here and nowhere else.
+
+use super::{
+    context::{Context, Error, in_time},
+    observe::claims,
+    world::{Action, Again, Decision, FinalizerStep, Note, World},
+};
+use crate::api::{FINALIZER, Quarantine};
+use kube::{
+    Resource, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    runtime::events::{Event, EventType},
+};
+use serde_json::json;
+
+/// A decision that the API server has acknowledged.
+pub struct Recorded {
+    claim: Quarantine,
+    actions: Vec<Action>,
+    again: Again,
+}
+
+impl Recorded {
+    pub fn actions(&self) -> &[Action] {
+        &self.actions
+    }
+
+    pub fn again(&self) -> Again {
+        self.again
+    }
+
+    /// The claim as it was acknowledged.
+    pub fn into_claim(self) -> Quarantine {
+        self.claim
+    }
+}
+
+/// Stores a decision.
+///
+/// Errors: a conflict when somebody else wrote the claim since it was read; nothing is acted on then.
+pub async fn record(context: &Context, world: &World, decision: Decision) -> Result<Recorded, Error> {
+    let Decision { finalizer, status, actions, notes, again } = decision;
+    let read = &world.facts.claim;
+    if status.interfaces.is_empty()
+        && let Some(class) = world.facts.class.found()
+    {
+        context.limits.give_back(class, read);
+    }
+    if finalizer == FinalizerStep::Remove {
+        let claim = let_go(context, read).await?;
+        tell(context, read, notes).await;
+        return Ok(Recorded { claim, actions: Vec::new(), again: Again::Never });
+    }
+    let mut claim = match finalizer {
+        FinalizerStep::Add => set_finalizers(context, read, with_ours(read)).await?,
+        FinalizerStep::Keep | FinalizerStep::Remove => read.clone(),
+    };
+    if claim.status.as_ref() != Some(&status) {
+        claim.status = Some(status);
+        claim = in_time(claims(context, read).replace_status(&read.name_any(), &PostParams::default(), &claim)).await?;
+    }
+    tell(context, read, notes).await;
+    Ok(Recorded { claim, actions, again })
+}
+
+async fn let_go(context: &Context, read: &Quarantine) -> Result<Quarantine, Error> {
+    let others = read.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
+    match set_finalizers(context, read, others).await {
+        // It went with its last finalizer before the answer came.
+        Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => Ok(read.clone()),
+        outcome => outcome,
+    }
+}
+
+fn with_ours(read: &Quarantine) -> Vec<String> {
+    read.finalizers().iter().cloned().chain([FINALIZER.to_owned()]).collect()
+}
+
+async fn set_finalizers(context: &Context, read: &Quarantine, finalizers: Vec<String>) -> Result<Quarantine, Error> {
+    let patch = json!({ "metadata": { "resourceVersion": read.resource_version(), "finalizers": finalizers } });
+    in_time(claims(context, read).patch(&read.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await
+}
+
+/// A failing event never fails a reconcile.
+async fn tell(context: &Context, claim: &Quarantine, notes: Vec<Note>) {
+    for Note { warning, reason, message } in notes {
+        let message = match claim.spec.reason.as_deref() {
+            Some(why) if !why.is_empty() => format!("{message} Reason given: {why}"),
+            _ => message,
+        };
+        tracing::info!(namespace = claim.namespace(), name = claim.name_any(), %reason, "{message}");
+        let event = Event {
+            type_: if warning { EventType::Warning } else { EventType::Normal },
+            reason: reason.as_str(),
+            note: Some(super::decide::bounded(&message, 1024)),
+            action: "Reconcile".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = in_time(context.recorder.publish(&event, &claim.object_ref(&()))).await {
+            tracing::warn!(namespace = claim.namespace(), name = claim.name_any(), %reason, %error, "the event could not be published");
+        }
+    }
+}

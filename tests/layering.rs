@@ -1,0 +1,160 @@
+//! The house's walls: which files may import what. Reads the sources as text; nothing is run.
+//!
+//! Pure files know no client, no SDK and no runtime: they can be proved without any of them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Files and folders that are pure.
+const PURE: [&str; 7] = [
+    "src/api",
+    "src/aws/model.rs",
+    "src/aws/problem.rs",
+    "src/quarantine/decide",
+    "src/quarantine/rules.rs",
+    "src/quarantine/tags.rs",
+    "src/quarantine/world.rs",
+];
+
+/// What a pure file may not name.
+const CLIENTS: [&str; 9] = [
+    "aws_config",
+    "aws_sdk",
+    "aws_smithy",
+    "tokio",
+    "kube::Client",
+    "kube::Api",
+    "kube::runtime",
+    "kube::client",
+    "async fn",
+];
+
+/// Modules of this crate that act.
+const ACTING: [&str; 7] = [
+    "crate::aws::Sessions",
+    "crate::aws::Ec2",
+    "crate::operate",
+    "quarantine::act",
+    "quarantine::observe",
+    "quarantine::record",
+    "quarantine::context",
+];
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Every Rust file below, with its path from the root.
+fn files(below: &str) -> Vec<(String, String)> {
+    let path = root().join(below);
+    if path.is_file() {
+        let text = fs::read_to_string(&path).expect("a source file is text");
+        return vec![(below.to_owned(), text)];
+    }
+    let entries = fs::read_dir(&path).unwrap_or_else(|error| panic!("{below} is part of the layout: {error}"));
+    let mut found: Vec<(String, String)> = entries
+        .map(|entry| entry.expect("a folder can be read").path())
+        .filter(|path| path.is_dir() || path.extension().is_some_and(|extension| extension == "rs"))
+        .flat_map(|path| files(&relative(&path)))
+        .collect();
+    found.sort();
+    found
+}
+
+fn relative(path: &Path) -> String {
+    path.strip_prefix(root()).expect("below the root").to_string_lossy().into_owned()
+}
+
+/// The code without comments, so that words in prose don't count.
+fn code(text: &str) -> String {
+    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+fn offences(below: &[&str], forbidden: &[&str]) -> Vec<String> {
+    below
+        .iter()
+        .flat_map(|below| files(below))
+        .flat_map(|(path, text)| {
+            let code = code(&text);
+            forbidden
+                .iter()
+                .filter(|word| code.contains(**word))
+                .map(|word| format!("{path} names {word}"))
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+#[test]
+fn pure_files_know_no_client_no_sdk_and_no_runtime() {
+    assert_eq!(offences(&PURE, &CLIENTS), Vec::<String>::new());
+}
+
+#[test]
+fn pure_files_know_no_file_that_acts() {
+    assert_eq!(offences(&PURE, &ACTING), Vec::<String>::new());
+}
+
+#[test]
+fn only_src_aws_knows_the_sdk() {
+    let outside = ["src/api", "src/quarantine", "src/operate", "src/main.rs", "src/lib.rs"];
+    assert_eq!(offences(&outside, &["aws_sdk", "aws_smithy", "aws_config"]), Vec::<String>::new());
+}
+
+#[test]
+fn only_record_writes_a_claim() {
+    let writers: Vec<String> = files("src")
+        .into_iter()
+        .filter(|(_, text)| code(text).contains("claims(context, read)"))
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(writers, ["src/quarantine/record.rs"]);
+    let elsewhere =
+        ["src/quarantine/observe.rs", "src/quarantine/act.rs", "src/quarantine/mod.rs", "src/operate", "src/aws"];
+    assert_eq!(offences(&elsewhere, &["replace_status", ".patch(", "patch_status"]), Vec::<String>::new());
+}
+
+#[test]
+fn only_the_error_table_maps_codes() {
+    let elsewhere: Vec<String> = files("src")
+        .into_iter()
+        .filter(|(path, text)| {
+            path != "src/aws/problem.rs"
+                && !path.contains("/tests/")
+                && code(text).contains("\"UnauthorizedOperation\"")
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(elsewhere, Vec::<String>::new());
+}
+
+#[test]
+fn every_file_says_what_happens_in_it() {
+    let silent: Vec<String> = ["src", "tests", "xtask/src", "xtask/tests"]
+        .into_iter()
+        .flat_map(files)
+        .filter(|(_, text)| !text.starts_with("//!"))
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(silent, Vec::<String>::new());
+}
+
+#[test]
+fn no_room_is_larger_than_four_hundred_lines() {
+    let large: Vec<String> = ["src", "tests", "xtask/src", "xtask/tests"]
+        .into_iter()
+        .flat_map(files)
+        .filter(|(_, text)| text.lines().count() > 400)
+        .map(|(path, text)| format!("{path}: {}", text.lines().count()))
+        .collect();
+    assert_eq!(large, Vec::<String>::new());
+}
+
+#[test]
+fn the_loop_is_its_own_table_of_contents() {
+    let (_, text) = files("src/quarantine/mod.rs").remove(0);
+    let lines = text.lines().count();
+    assert!(lines <= 60, "src/quarantine/mod.rs has {lines} lines; the design gives it 60");
+}

@@ -1,0 +1,19 @@
+//! The tests on real parts: an etcd and a kube-apiserver, and the AWS emulator over HTTP. One binary, because each one
+//! links the whole AWS SDK.
+//!
+//! | module | what is proved there |
+//! |---|---|
+//! | `api` | what the API server refuses, and with which words |
+//! | `wire` | what `src/aws` says and understands |
+//! | `e2e` | the operator as people use it: apply, look, delete |
+//! | `process` | the operator as its own process: start, survival, end |
+//! | `recovery` | the operator cut off at every single call |
+//!
+//! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
+
+mod api;
+mod e2e;
+mod process;
+mod recovery;
+mod support;
+mod wire;

@@ -1,0 +1,208 @@
+//! The operator as its own process, on an API server of its own: how it starts, what it survives, how it ends.
+
+use crate::{
+    support::{
+        apply_crds,
+        claims::{Desk, holds, status},
+        client_of,
+        wait::until,
+    },
+    wire::{
+        account::{Account, REGION},
+        emulator::{endpoint, fail},
+    },
+};
+use k8s_openapi::api::core::v1::Node;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{
+    Api,
+    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+};
+use quarantine_operator::api::Quarantine;
+use serde_json::{Value, json};
+use std::{
+    io::Read,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use xtask::{
+    Stack, StackOptions,
+    emulator::{client_settings, without_aws_settings},
+    process::spawn,
+};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_quarantine-operator");
+
+/// The API server of these tests. One operator at a time works on it.
+async fn ground() -> MutexGuard<'static, Stack> {
+    static GROUND: OnceCell<Mutex<Stack>> = OnceCell::const_new();
+    GROUND.get_or_init(async || Mutex::new(fresh_ground().await)).await.lock().await
+}
+
+async fn fresh_ground() -> Stack {
+    let options = StackOptions { emulator: false, ..StackOptions::default() };
+    let stack = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
+    let stack = stack.unwrap_or_else(|error| panic!("{error:#}"));
+    apply_crds(&client_of(&stack).await).await;
+    stack
+}
+
+/// An operator process, ended with the test.
+struct Process(Child);
+
+impl Process {
+    fn start(stack: &Stack, account: &Account) -> Self {
+        Self::start_with(stack, account, &[])
+    }
+
+    fn start_with(stack: &Stack, account: &Account, settings: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(BINARY);
+        without_aws_settings(&mut command);
+        command.args(["run", "--resync-seconds", "1", "--log-format", "json"]).stderr(Stdio::null());
+        command.env("KUBECONFIG", stack.kubeconfig()).envs(client_settings(&endpoint(), REGION));
+        command.env("AWS_ACCESS_KEY_ID", &account.id).env_remove("NODE_NAME").envs(settings.iter().copied());
+        Self(spawn(command).expect("the operator starts"))
+    }
+
+    fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
+    async fn ended(&mut self) -> ExitStatus {
+        until("the operator ends", async || self.0.try_wait().expect("it is our child")).await
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// An instance in the operator's own account, with one interface, and the class for it.
+async fn instance(desk: &Desk, account: &Account) -> (Value, String) {
+    let subnet = account.subnet().await;
+    let (web, isolation) = (account.group(&subnet, "web").await, account.group(&subnet, "isolation").await);
+    crate::e2e::scene::close(account, &isolation).await;
+    let instance = account.instance(&subnet, &[&web]).await;
+    desk.class(json!({"securityGroup": {"id": isolation}})).await;
+    let target = json!({"target": {"instance": {"id": instance, "region": REGION}}});
+    (target, account.ec2.interfaces_attached_to(&instance).await.expect("a read").remove(0).id)
+}
+
+#[tokio::test]
+async fn asked_to_stop_it_finishes_what_it_has_begun_and_ends_well() {
+    let stack = ground().await;
+    let (account, desk) = (Account::fresh().await, Desk::open(client_of(&stack).await).await);
+    let (target, _) = instance(&desk, &account).await;
+    fail(&account.id, "ModifyNetworkInterfaceAttribute", json!({"kind": "delay", "delayMs": 1500}));
+    let mut operator = Process::start(&stack, &account);
+    desk.claim("web-7", target).await;
+    until("the swap is recorded, and so on its way", async || {
+        let claim = desk.claims.get("web-7").await.expect("a read");
+        claim.status.is_some_and(|status| !status.interfaces.is_empty()).then_some(())
+    })
+    .await;
+    operator.terminate();
+    assert!(operator.ended().await.success());
+    let claim = desk.claims.get("web-7").await.expect("a read");
+    assert!(holds(&claim, "Contained"), "the reconcile under way was finished: {:?}", status(&claim).conditions);
+}
+
+#[tokio::test]
+async fn an_object_that_can_not_be_read_stops_nobody() {
+    // Its own: an API server takes its time to move the watches over when a CRD changes.
+    let stack = fresh_ground().await;
+    let client = client_of(&stack).await;
+    let (account, desk) = (Account::fresh().await, Desk::open(client.clone()).await);
+    let (target, _) = instance(&desk, &account).await;
+
+    // As after a downgrade: an object of a later version of the CRD.
+    let crds: Api<CustomResourceDefinition> = Api::all(client.clone());
+    let lenient = json!([{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec",
+        "value": {"type": "object", "x-kubernetes-preserve-unknown-fields": true}}]);
+    let patch: Patch<()> = Patch::Json(serde_json::from_value(lenient).expect("a JSON patch"));
+    crds.patch("quarantines.quarantine-operator.dev", &PatchParams::default(), &patch).await.expect("accepted");
+    let raw: Api<DynamicObject> =
+        Api::namespaced_with(client.clone(), &desk.namespace, &ApiResource::erase::<Quarantine>(&()));
+    let malformed: DynamicObject = serde_json::from_value(json!({
+        "apiVersion": "quarantine-operator.dev/v1alpha1", "kind": "Quarantine",
+        "metadata": {"name": "malformed"}, "spec": {"target": "of another kind"},
+    }))
+    .expect("an object");
+    until("the API server takes anything", async || raw.create(&PostParams::default(), &malformed).await.ok()).await;
+
+    let _operator = Process::start(&stack, &account);
+    desk.claim("web-7", target).await;
+    desk.contained("web-7").await;
+    desk.delete("web-7").await;
+    desk.gone("web-7").await;
+}
+
+#[tokio::test]
+async fn while_the_api_server_is_away_nothing_is_lost() {
+    let mut stack = ground().await;
+    let (account, desk) = (Account::fresh().await, Desk::open(client_of(&stack).await).await);
+    let (target, interface) = instance(&desk, &account).await;
+    let originals = account.read(&interface).await.groups;
+    let mut operator = Process::start(&stack, &account);
+    desk.claim("web-7", target).await;
+    desk.contained("web-7").await;
+
+    stack.stop_apiserver();
+    account.ec2.set_groups(&interface, &originals).await.expect("the owner may do that");
+    assert!(operator.0.try_wait().expect("it is our child").is_none(), "it goes on");
+    stack.start_apiserver().unwrap_or_else(|error| panic!("{error:#}"));
+    until("the drift is put right", async || (account.read(&interface).await.groups != originals).then_some(())).await;
+    desk.delete("web-7").await;
+    desk.gone("web-7").await;
+    assert_eq!(account.read(&interface).await.groups, originals);
+}
+
+#[tokio::test]
+async fn the_instance_that_it_runs_on_is_refused_until_the_class_allows_it() {
+    let stack = ground().await;
+    let client = client_of(&stack).await;
+    let (account, desk) = (Account::fresh().await, Desk::open(client.clone()).await);
+    let (target, _) = instance(&desk, &account).await;
+    let own = target["target"]["instance"]["id"].as_str().expect("an id");
+    let node =
+        json!({"metadata": {"name": desk.namespace}, "spec": {"providerID": format!("aws:///eu-central-1a/{own}")}});
+    let nodes: Api<Node> = Api::all(client);
+    nodes.create(&PostParams::default(), &serde_json::from_value(node).expect("a node")).await.expect("accepted");
+
+    let _operator = Process::start_with(&stack, &account, &[("NODE_NAME", &desk.namespace)]);
+    desk.claim("web-7", target.clone()).await;
+    let claim = desk.says("web-7", "Ready", "False", "OperatorsOwnInstance").await;
+    assert!(holds(&claim, "Stalled") && claim.metadata.finalizers.is_none());
+    desk.class(json!({"allowSelf": true, "securityGroup": {"name": "isolation"}})).await;
+    desk.contained("web-7").await;
+    desk.delete("web-7").await;
+    desk.gone("web-7").await;
+}
+
+#[test]
+fn without_a_cluster_it_ends_with_what_to_do() {
+    let mut command = Command::new(BINARY);
+    command.arg("run").env("KUBECONFIG", "/nowhere/kubeconfig").env_remove("KUBERNETES_SERVICE_HOST");
+    let mut operator = spawn({
+        command.stderr(Stdio::piped());
+        command
+    })
+    .expect("it starts");
+    let ended = operator.wait().expect("it ends");
+    let mut said = String::new();
+    operator.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
+    assert_eq!(ended.code(), Some(1));
+    assert!(said.contains("set KUBECONFIG, or run in a pod"), "{said}");
+}
+
+#[test]
+fn a_setting_out_of_range_is_refused_with_its_range() {
+    let output = Command::new(BINARY).args(["run", "--resync-seconds", "0"]).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("1..=300"), "{output:?}");
+}

@@ -1,0 +1,9 @@
+//! What the tests on real parts share: the stack, one operator on it, claims, and waiting with a deadline.
+
+pub mod claims;
+pub mod operator;
+mod stack;
+pub mod wait;
+
+pub use operator::operator;
+pub use stack::{apply_crds, client, client_of, stack};

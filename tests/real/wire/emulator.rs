@@ -1,0 +1,111 @@
+//! The emulator's own API below /_emulator (tools/aws-emulator/README.md), and calls to services that have no SDK here.
+
+use serde_json::{Value, json};
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+/// The value for AWS_ENDPOINT_URL: an emulator that a person started, or the shared stack's.
+pub fn endpoint() -> String {
+    std::env::var("AWS_EMULATOR").unwrap_or_else(|_| crate::support::stack().emulator_endpoint())
+}
+
+/// The next calls of `action` in `account` fail as `how` says: fields `kind`, `code`, `status`, `when`, `times`, ….
+/// Answers the fault's id.
+pub fn fail(account: &str, action: &str, how: Value) -> String {
+    let mut fault = json!({"account": account, "action": action});
+    merge(&mut fault, how);
+    admin("POST", "faults", &fault)["id"].to_string().trim_matches('"').to_owned()
+}
+
+/// Takes a fault back.
+pub fn mend(fault: &str) {
+    admin("DELETE", &format!("faults/{fault}"), &Value::Null);
+}
+
+/// What reached the emulator as `account` and was `action`.
+pub fn calls(account: &str, action: &str) -> Vec<Value> {
+    let Value::Array(calls) = admin("GET", "calls", &Value::Null)["calls"].take() else {
+        panic!("/_emulator/calls answers a list of calls");
+    };
+    calls.into_iter().filter(|call| call["account"] == account && call["action"] == action).collect()
+}
+
+/// Says of an interface what no EC2 call can: that a service manages it, or that it is a trunk.
+pub fn mark_interface(id: &str, what: Value) {
+    admin("PUT", &format!("interfaces/{id}"), &what);
+}
+
+/// A role in `account` that lets `trusted` (an account) in, if it brings the external id.
+pub fn create_role(account: &str, name: &str, trusted: &str, external_id: &str) -> String {
+    query(
+        account,
+        "iam",
+        &[("Action", "CreateRole"), ("RoleName", name), ("AssumeRolePolicyDocument", &trust(trusted, external_id))],
+    );
+    format!("arn:aws:iam::{account}:role/{name}")
+}
+
+/// Changes whom the role lets in.
+pub fn change_trust(account: &str, name: &str, trusted: &str, external_id: &str) {
+    let policy = trust(trusted, external_id);
+    query(account, "iam", &[("Action", "UpdateAssumeRolePolicy"), ("RoleName", name), ("PolicyDocument", &policy)]);
+}
+
+fn trust(account: &str, external_id: &str) -> String {
+    json!({"Version": "2012-10-17", "Statement": [{
+        "Effect": "Allow",
+        "Action": "sts:AssumeRole",
+        "Principal": {"AWS": format!("arn:aws:iam::{account}:root")},
+        "Condition": {"StringEquals": {"sts:ExternalId": external_id}},
+    }]})
+    .to_string()
+}
+
+fn admin(method: &str, path: &str, body: &Value) -> Value {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let answer = http(method, &format!("/_emulator/{path}"), "application/json", "", &body);
+    serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{method} /_emulator/{path} answered {answer}"))
+}
+
+/// A call of the AWS query protocol. The emulator reads whose it is from the signature's scope and checks no signature.
+fn query(account: &str, service: &str, parameters: &[(&str, &str)]) {
+    let scope = format!(
+        "Authorization: AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/{service}/aws4_request, \
+         SignedHeaders=host, Signature=0\r\n"
+    );
+    let parameters: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+    http("POST", "/", "application/x-www-form-urlencoded", &scope, &parameters.join("&"));
+}
+
+fn http(method: &str, path: &str, content_type: &str, headers: &str, body: &str) -> String {
+    let endpoint = endpoint();
+    let address = endpoint.trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).expect("the emulator listens");
+    stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out above zero is valid");
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Type: {content_type}\r\n\
+         Content-Length: {}\r\n{headers}\r\n{body}",
+        body.len()
+    )
+    .expect("the emulator reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the emulator answers");
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an HTTP answer has a head");
+    assert!(head.starts_with("HTTP/1.1 200"), "{method} {path} answered {head}\n{body}");
+    body.to_owned()
+}
+
+fn encode(value: &str) -> String {
+    value
+        .bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+fn merge(into: &mut Value, from: Value) {
+    if let (Value::Object(into), Value::Object(from)) = (into, from) {
+        into.extend(from);
+    }
+}

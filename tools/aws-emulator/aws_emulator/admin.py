@@ -1,0 +1,60 @@
+"""The admin API below /_emulator: JSON over HTTP, for tests. README.md documents it; AWS has nothing like it."""
+
+import json
+import threading
+from typing import Any
+from urllib.parse import parse_qs
+
+from . import interfaces
+from .answer import Answer, as_json
+from .call import read_body
+from .calls import CallLog
+from .faults import Fault, Faults
+from .throttles import Throttles
+
+
+class Admin:
+    def __init__(self, calls: CallLog, faults: Faults, throttles: Throttles, moto_lock: threading.Lock) -> None:
+        self.calls, self.faults, self.throttles = calls, faults, throttles
+        self.moto_lock = moto_lock
+
+    def answer(self, environ: dict[str, Any]) -> Answer:
+        method, body = environ["REQUEST_METHOD"], read_body(environ)
+        what, _, name = environ["PATH_INFO"].removeprefix("/_emulator/").partition("/")
+        query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}
+        handler = getattr(self, f"{method.lower()}_{what.replace('-', '_')}", None)
+        if handler is None:
+            return as_json({"error": f"{method} /_emulator/{what} is not in README.md"}, 404)
+        try:
+            return handler(name, query, json.loads(body) if body else {})
+        except (KeyError, TypeError, ValueError) as error:
+            return as_json({"error": f"{type(error).__name__}: {error}"}, 400)
+
+    def get_health(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        return as_json({"status": "ok"})
+
+    def get_calls(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        return as_json(self.calls.since(int(query.get("since", 0))))
+
+    def delete_calls(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        self.calls.clear()
+        return as_json({})
+
+    def post_faults(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        return as_json({"id": self.faults.add(Fault.from_json(body))})
+
+    def delete_faults(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        return as_json({}, 200 if self.faults.remove(name or None) else 404)
+
+    def put_throttles(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        self.throttles.set(body)
+        return as_json({})
+
+    def put_interfaces(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        with self.moto_lock:
+            return as_json({}, 200 if interfaces.mark(name, **body) else 404)
+
+    def put_read_lag(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        with self.moto_lock:
+            interfaces.lag.set(float(body["milliseconds"]) / 1000, body.get("account"))
+        return as_json({})

@@ -1,0 +1,103 @@
+"""One request, read: whose it is, where it goes, what it asks for.
+
+Works from the wire alone, so that faults and the log of calls see what the client sent, not what moto made of it.
+Signatures are not checked.
+"""
+
+import io
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.iam.models import get_account_id_from
+
+SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
+ACCOUNT = re.compile(r"\d{12}")
+"""An access key that is an account's number speaks for that account: how a test sets up a second one."""
+READS = ("Describe", "Get", "List", "Search", "Head", "AssumeRole", "Receive", "Simulate", "Validate", "Decode", "Test")
+
+
+@dataclass
+class Call:
+    service: str
+    action: str
+    region: str
+    account: str
+    params: dict[str, Any]
+    """Query protocol: the names as sent, without Action and Version. JSON protocols: the decoded body."""
+    json: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def changing(self) -> bool:
+        """Whether this call, answered well, changes something; a dry run never does."""
+        return bool(self.action) and not self.action.startswith(READS) and not self.dry_run
+
+    @property
+    def dry_run(self) -> bool:
+        return is_true(self.params.get("DryRun"))
+
+    def values(self, name: str) -> Iterator[str]:
+        """The values of a parameter, of its members (`Name.1`, `Name.2.Value`) and, for "*", of all parameters."""
+        for path, value in flatten(self.params):
+            if name == "*" or path == name or path.startswith(f"{name}."):
+                yield value
+
+
+def is_true(value: Any) -> bool:
+    """EC2 takes `true`, `True` and `1` for a boolean of the query protocol."""
+    return str(value).lower() in ("true", "1")
+
+
+def flatten(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from flatten(inner, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value, 1):
+            yield from flatten(inner, f"{path}.{index}")
+    else:
+        yield path, str(value)
+
+
+def read_call(environ: dict[str, Any]) -> Call:
+    """Reads the body and puts it back for moto."""
+    body = read_body(environ)
+    environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
+
+    scope = SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+    key, region, service = scope.groups() if scope else ("", "us-east-1", "")
+    if ACCOUNT.fullmatch(key):
+        environ["HTTP_X_MOTO_ACCOUNT_ID"] = key
+    account = environ.get("HTTP_X_MOTO_ACCOUNT_ID") or (get_account_id_from(key) if key else DEFAULT_ACCOUNT_ID)
+
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    is_json = bool(target) or "json" in environ.get("CONTENT_TYPE", "")
+    if is_json:
+        params = decoded(body)
+        action = target.rpartition(".")[2]
+    else:
+        text = body.decode("utf-8", "replace") or environ.get("QUERY_STRING", "")
+        params = dict(parse_qsl(text, keep_blank_values=True))
+        action = params.pop("Action", "")
+        params.pop("Version", None)
+    return Call(service.lower(), action, region, account, params, is_json)
+
+
+def read_body(environ: dict[str, Any]) -> bytes:
+    """All of it: what is left unread would be taken for the connection's next request."""
+    if environ.get("wsgi.input_terminated"):
+        return environ["wsgi.input"].read()
+    return environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+
+
+def decoded(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {"body": value}

@@ -1,0 +1,57 @@
+"""Where moto is slow enough to blur what a test measures, made fast. Answers stay the same.
+
+Tags        moto finds those of a resource by matching a pattern against every tagged resource of the region:
+            describing a thousand interfaces takes a million matches.
+Routing     for each request moto lists its own folder on disk, and all methods of the class that answers.
+Answers     for each field moto works out anew under which names it may find the value.
+Images      each new account and region starts with 1,300 public images (0.2 s), their snapshots and volumes; it
+            starts with none here. RunInstances takes any image id.
+"""
+
+import functools
+import os
+from typing import Any
+
+from moto.core import responses
+from moto.core.serialize import XFormedAttributePicker
+from moto.ec2.models.core import TaggedEC2Resource
+from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
+
+
+def up() -> None:
+    TaggedEC2Resource.get_tags = get_tags
+    responses.method_names_from_class = functools.cache(responses.method_names_from_class)
+    backend_for_host = functools.cache(DomainDispatcherApplication(None).get_backend_for_host)
+    DomainDispatcherApplication.get_backend_for_host = lambda self, host: backend_for_host(host)
+    remember_keys()
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+
+
+def remember_keys() -> None:
+    """The names depend on the class that is asked and on the place in the service's model, never on the value."""
+    work_out = XFormedAttributePicker.get_possible_keys
+    known: dict[tuple[Any, ...], tuple[str, ...]] = {}
+
+    def get_possible_keys(self: Any, context: Any) -> tuple[str, ...]:
+        shape, parent = context.shape, getattr(context.shape, "parent", None)
+        place = (
+            context.obj.__class__,
+            context.key,
+            shape.name,
+            shape.serialization.get("name"),
+            parent and parent.name,
+        )
+        if place not in known:
+            known[place] = tuple(dict.fromkeys(work_out(self, context)))
+        return known[place]
+
+    XFormedAttributePicker.get_possible_keys = get_possible_keys
+
+
+def get_tags(self: Any) -> list[dict[str, str]]:
+    tags = self.ec2_backend.tags.get(self.id) if self.id else None
+    if not tags:
+        return []
+    kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(self.id), "")
+    return [{"resource_id": self.id, "key": key, "value": value, "resource_type": kind} for key, value in tags.items()]

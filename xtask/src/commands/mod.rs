@@ -1,0 +1,10 @@
+//! One file per command, and what several of them share: cargo and the table of times.
+
+pub mod bench;
+pub mod cargo;
+pub mod check;
+pub mod generate;
+pub mod report;
+pub mod stack;
+pub mod test;
+pub mod tools;

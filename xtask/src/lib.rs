@@ -1,0 +1,31 @@
+//! The local stack: a real etcd and kube-apiserver, and an AWS emulator, for the demo and for the tests.
+//! This file is the map; the project's commands are in `main.rs` and `commands/`.
+//!
+//! - [`stack`]: starts the parts together, hands out what a client needs, and stops them whatever happens
+//! - [`control_plane`]: etcd, kube-apiserver, kube-controller-manager: their flags and when each is ready
+//! - [`emulator`]: the AWS emulator, and the Python environment that it runs in
+//! - [`tools`]: finds the Go tools, or builds them into the cache folder
+//! - [`setup`]: what has to be there before a stack can start, and how it gets there
+//! - [`prerequisites`]: programs that a person installs, named all at once
+//! - [`process`]: children that never outlive this process
+//! - [`job`]: one command run to its end, with its output in a log
+//! - [`progress`]: what a person sees meanwhile
+//! - [`kubeconfig`], [`http`], [`run_dir`], [`workspace`]: files, one GET, and folders
+//!
+//! Everything here blocks and knows no async runtime, so that any kind of test can call it.
+
+pub mod control_plane;
+pub mod emulator;
+mod http;
+pub mod job;
+pub mod kubeconfig;
+pub mod prerequisites;
+pub mod process;
+pub mod progress;
+pub mod run_dir;
+pub mod setup;
+pub mod stack;
+pub mod tools;
+pub mod workspace;
+
+pub use stack::{Stack, StackOptions};

@@ -1,0 +1,85 @@
+//! `cargo xtask <command>`: the command line. What the commands do is in `commands/` and `demo/`.
+
+mod commands;
+mod demo;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use commands::bench::bench;
+use commands::check::check;
+use commands::generate::write_crds;
+use commands::stack::stack;
+use commands::test::test;
+use commands::tools::{Part, tools};
+use demo::demo;
+
+/// The project's own commands: try it, test it, play with it.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", disable_help_subcommand = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the main job: an instance is cut off and given back, on a real API server and an emulated EC2
+    Demo {
+        /// Leave everything running afterwards, until Ctrl-C
+        #[arg(long)]
+        keep: bool,
+    },
+    /// Run all checks and tests, with all set-up
+    Test,
+    /// Run the checks that need no stack: format, clippy, generated files
+    Check,
+    /// Measure a containment and a release beside the same AWS calls alone, and print the figures as a table
+    Bench {
+        /// Build with the release profile, which takes minutes
+        #[arg(long)]
+        release: bool,
+    },
+    /// Run etcd, kube-apiserver and the AWS emulator until Ctrl-C, and print the exports for kubectl and aws
+    Stack {
+        /// Start kube-controller-manager too, for namespace deletion and garbage collection
+        #[arg(long)]
+        controller_manager: bool,
+        /// Leave the AWS emulator out
+        #[arg(long)]
+        no_emulator: bool,
+    },
+    /// Find or build the parts of the stack, and print where they lie
+    Tools {
+        /// The parts wanted
+        #[arg(value_enum, default_values_t = Part::DEFAULT)]
+        parts: Vec<Part>,
+    },
+    /// Write crds/*.yaml anew from src/api
+    Crds,
+}
+
+fn main() -> ExitCode {
+    let outcome = run(Arguments::parse().command);
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    match command {
+        Command::Demo { keep } => demo(keep),
+        Command::Test => test(),
+        Command::Check => check(),
+        Command::Bench { release } => bench(release),
+        Command::Stack { controller_manager, no_emulator } => stack(controller_manager, !no_emulator),
+        Command::Tools { parts } => tools(&parts),
+        Command::Crds => write_crds(),
+    }
+}
