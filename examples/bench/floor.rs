@@ -100,6 +100,7 @@ fn record(scene: &Scene<'_>, id: &str, groups: &[String]) -> InterfaceStatus {
         recorded_from: RecordSource::Interface,
         recorded_at: Time(scene.made),
         changed_at: None,
+        unanswered_at: vec![],
         missing_since: None,
         state: InterfaceState::Isolating,
         message: None,

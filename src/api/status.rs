@@ -3,7 +3,7 @@
 //! The records are the write-ahead log of the operator: an interface's original groups stand here, acknowledged by the
 //! API server, before anything touches the interface.
 
-use super::condition::Condition;
+use super::{class::ReleaseApproval, condition::Condition};
 use kube::{KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};
 
@@ -40,6 +40,19 @@ pub struct QuarantineStatus {
     /// The isolation group as it was admitted. What is held is kept under it, whatever happens to the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub admitted_group: Option<AdmittedGroup>,
+
+    /// Which releases wait for a person, as it was admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub release_approval: Option<ReleaseApproval>,
+
+    /// What its class says otherwise now than when this was admitted. What is held stays as it was admitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub policy_changed: Option<String>,
+
+    /// Since when a finalizer without records was seen while nothing was isolated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub records_missing_since: Option<Time>,
 
     /// One record per network interface: what it carried, what it carries now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -82,6 +95,9 @@ impl Default for QuarantineStatus {
             class_name: None,
             target: None,
             admitted_group: None,
+            release_approval: None,
+            policy_changed: None,
+            records_missing_since: None,
             interfaces: Vec::new(),
             interface_summary: None,
             contained_at: None,
@@ -175,6 +191,11 @@ pub struct InterfaceStatus {
     /// When its groups were last about to be changed: stored before each attempt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_at: Option<Time>,
+
+    /// The attempts, by their time, whose answer nobody has heard: each may still arrive for ten seconds.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    pub unanswered_at: Vec<Time>,
 
     /// Since when reads haven't found it.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -57,6 +57,11 @@ impl Problem {
             format!("{operation} got no answer ({why}); what became of it is read again before anything else is done."),
         )
     }
+
+    /// Whether AWS said no: then nothing was applied, and nothing of it arrives later.
+    pub fn is_refusal(&self) -> bool {
+        self.code.is_some() && self.reason != Reason::AwsUnavailable
+    }
 }
 
 impl fmt::Display for Problem {

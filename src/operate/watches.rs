@@ -54,7 +54,7 @@ pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (
         classes: class_changes.touched_objects().boxed(),
         namespaces: namespace_changes.touched_objects().boxed(),
     };
-    (watches, Stores { quarantines, classes, namespaces })
+    (watches, Stores::new(quarantines, classes, namespaces))
 }
 
 fn reflected<K>(client: &Client) -> (Store<K>, impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>)

@@ -16,6 +16,7 @@ use kube::{
     },
 };
 use std::{sync::Arc, time::Duration};
+use tokio::sync::OnceCell;
 
 /// What every reconcile shares.
 pub struct Context {
@@ -37,17 +38,28 @@ pub struct Stores {
     pub quarantines: Store<Quarantine>,
     pub classes: Store<QuarantineClass>,
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    ready: OnceCell<()>,
 }
 
 impl Stores {
-    /// Waits until each store holds what there was when its watch began: an empty store says nothing.
+    pub fn new(
+        quarantines: Store<Quarantine>,
+        classes: Store<QuarantineClass>,
+        namespaces: Store<PartialObjectMeta<Namespace>>,
+    ) -> Self {
+        Self { quarantines, classes, namespaces, ready: OnceCell::new() }
+    }
+
+    /// Waits until each store holds what there was when its watch began: an empty store says nothing. The controller
+    /// starts no reconcile before the store of Quarantines does.
+    ///
+    /// A kube store wakes only the last of those who wait for it, so one waits for all.
     pub(super) async fn ready(&self) {
-        // A dropped writer means that the process is ending; the reconcile is dropped with it.
-        let _ = tokio::join!(
-            self.quarantines.wait_until_ready(),
-            self.classes.wait_until_ready(),
-            self.namespaces.wait_until_ready()
-        );
+        let both = async || {
+            // A dropped writer means that the process is ending; the reconcile is dropped with it.
+            let _ = tokio::join!(self.classes.wait_until_ready(), self.namespaces.wait_until_ready());
+        };
+        self.ready.get_or_init(both).await;
     }
 }
 
@@ -101,6 +113,9 @@ pub enum Error {
     /// The API server refused or could not be reached.
     #[error("the API server: {0}")]
     Kubernetes(#[from] kube::Error),
+    /// Somebody else wrote the claim since it was read, and nothing was done.
+    #[error("the claim has changed since it was read")]
+    Outdated,
     /// The API server did not answer in time.
     #[error("the API server did not answer within {} s", API_TIMEOUT.as_secs())]
     ApiServerSilent,
@@ -112,6 +127,37 @@ pub enum Error {
 impl Error {
     /// Somebody else wrote the object in between: read it again at once.
     pub fn is_conflict(&self) -> bool {
-        matches!(self, Self::Kubernetes(kube::Error::Api(status)) if status.code == 409)
+        match self {
+            Self::Outdated => true,
+            Self::Kubernetes(kube::Error::Api(status)) => status.code == 409,
+            Self::Kubernetes(_) | Self::ApiServerSilent | Self::Panicked(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::future::join_all;
+    use kube::runtime::{reflector::store, watcher::Event};
+
+    #[tokio::test]
+    async fn every_reconcile_that_waits_for_the_stores_goes_on() {
+        let (quarantines, _quarantines) = store();
+        let (classes, mut classes_written) = store();
+        let (namespaces, mut namespaces_written) = store();
+        let stores = Stores::new(quarantines, classes, namespaces);
+        let waiting = join_all((0..3).map(|_| stores.ready()));
+        let filling = async {
+            tokio::task::yield_now().await;
+            for event in [Event::Init, Event::InitDone] {
+                classes_written.apply_watcher_event(&event);
+            }
+            for event in [Event::Init, Event::InitDone] {
+                namespaces_written.apply_watcher_event(&event);
+            }
+        };
+        let both = async { tokio::join!(waiting, filling) };
+        tokio::time::timeout(Duration::from_secs(10), both).await.expect("all of them are woken");
     }
 }

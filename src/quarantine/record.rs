@@ -1,7 +1,7 @@
 //! The third step: store what was decided, before anything is done. The one place that writes a claim.
 //!
 //! The finalizer comes first, then the status, each fenced by resourceVersion; a status that doesn't differ isn't
-//! written. Only what was recorded can be acted on: [`Recorded`] is made here and nowhere else.
+//! written, but the claim is looked at again before anything is done. Only what was recorded can be acted on: [`Recorded`] is made here and nowhere else.
 
 use super::{
     context::{Context, Error, in_time},
@@ -61,9 +61,21 @@ pub async fn record(context: &Context, world: &World, decision: Decision) -> Res
     if claim.status.as_ref() != Some(&status) {
         claim.status = Some(status);
         claim = in_time(claims(context, read).replace_status(&read.name_any(), &PostParams::default(), &claim)).await?;
+    } else if finalizer == FinalizerStep::Keep && !actions.is_empty() {
+        still_as_read(context, read).await?;
     }
     tell(context, read, notes).await;
     Ok(Recorded { claim, actions, again })
+}
+
+/// What isn't written isn't fenced by resourceVersion either: before anything is done, the claim must still be the one
+/// that was decided from.
+async fn still_as_read(context: &Context, read: &Quarantine) -> Result<(), Error> {
+    let now = in_time(claims(context, read).get_metadata_opt(&read.name_any())).await?;
+    match now.filter(|now| now.uid() == read.uid() && now.resource_version() == read.resource_version()) {
+        Some(_) => Ok(()),
+        None => Err(Error::Outdated),
+    }
 }
 
 async fn let_go(context: &Context, read: &Quarantine) -> Result<Quarantine, Error> {

@@ -113,6 +113,7 @@ mod tests {
             recorded_from: RecordSource::Interface,
             recorded_at: Time(Timestamp::UNIX_EPOCH),
             changed_at: None,
+            unanswered_at: vec![],
             missing_since: None,
             state: InterfaceState::Isolated,
             message: None,

@@ -21,14 +21,15 @@ use kube::{
 use quarantine_operator::api::Quarantine;
 use serde_json::{Value, json};
 use std::{
-    io::Read,
-    process::{Child, Command, ExitStatus, Stdio},
+    fs,
+    path::PathBuf,
+    process::{Command, ExitStatus},
 };
 use tokio::sync::{Mutex, MutexGuard, OnceCell};
 use xtask::{
     Stack, StackOptions,
     emulator::{client_settings, without_aws_settings},
-    process::spawn,
+    process::Running,
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_quarantine-operator");
@@ -47,8 +48,8 @@ async fn fresh_ground() -> Stack {
     stack
 }
 
-/// An operator process, ended with the test.
-struct Process(Child);
+/// An operator process, ended with the test. Where the test fails, what the operator said is shown.
+struct Process(Running, PathBuf);
 
 impl Process {
     fn start(stack: &Stack, account: &Account) -> Self {
@@ -58,27 +59,30 @@ impl Process {
     fn start_with(stack: &Stack, account: &Account, settings: &[(&str, &str)]) -> Self {
         let mut command = Command::new(BINARY);
         without_aws_settings(&mut command);
-        command.args(["run", "--resync-seconds", "1", "--log-format", "json"]).stderr(Stdio::null());
+        command.args(["run", "--resync-seconds", "1", "--log-format", "json", "--log", "quarantine_operator=debug"]);
         command.env("KUBECONFIG", stack.kubeconfig()).envs(client_settings(&endpoint(), REGION));
         command.env("AWS_ACCESS_KEY_ID", &account.id).env_remove("NODE_NAME").envs(settings.iter().copied());
-        Self(spawn(command).expect("the operator starts"))
+        let log = stack.run_dir().join(format!("operator-of-{}.log", account.id));
+        Self(Running::start("the operator", command, &log).expect("the operator starts"), log)
     }
 
     fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        let told = Command::new("kill").args(["-TERM", &self.0.pid().to_string()]).status();
         assert!(told.expect("kill runs").success());
     }
 
     async fn ended(&mut self) -> ExitStatus {
-        until("the operator ends", async || self.0.try_wait().expect("it is our child")).await
+        until("the operator ends", async || self.0.ended().expect("it is our child")).await
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if std::thread::panicking() {
+            let ended = self.0.ended();
+            eprintln!("the operator ended: {ended:?}; its log:\n{}", fs::read_to_string(&self.1).unwrap_or_default());
+        }
+        self.0.kill();
     }
 }
 
@@ -114,7 +118,7 @@ async fn asked_to_stop_it_finishes_what_it_has_begun_and_ends_well() {
 
 #[tokio::test]
 async fn an_object_that_can_not_be_read_stops_nobody() {
-    // Its own: an API server takes its time to move the watches over when a CRD changes.
+    // Its own: the CRD is changed.
     let stack = fresh_ground().await;
     let client = client_of(&stack).await;
     let (account, desk) = (Account::fresh().await, Desk::open(client.clone()).await);
@@ -154,7 +158,7 @@ async fn while_the_api_server_is_away_nothing_is_lost() {
 
     stack.stop_apiserver();
     account.ec2.set_groups(&interface, &originals).await.expect("the owner may do that");
-    assert!(operator.0.try_wait().expect("it is our child").is_none(), "it goes on");
+    assert!(operator.0.ended().expect("it is our child").is_none(), "it goes on");
     stack.start_apiserver().unwrap_or_else(|error| panic!("{error:#}"));
     until("the drift is put right", async || (account.read(&interface).await.groups != originals).then_some(())).await;
     desk.delete("web-7").await;
@@ -188,15 +192,9 @@ async fn the_instance_that_it_runs_on_is_refused_until_the_class_allows_it() {
 fn without_a_cluster_it_ends_with_what_to_do() {
     let mut command = Command::new(BINARY);
     command.arg("run").env("KUBECONFIG", "/nowhere/kubeconfig").env_remove("KUBERNETES_SERVICE_HOST");
-    let mut operator = spawn({
-        command.stderr(Stdio::piped());
-        command
-    })
-    .expect("it starts");
-    let ended = operator.wait().expect("it ends");
-    let mut said = String::new();
-    operator.stderr.take().expect("piped").read_to_string(&mut said).expect("text");
-    assert_eq!(ended.code(), Some(1));
+    let output = command.output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("set KUBECONFIG, or run in a pod"), "{said}");
 }
 

@@ -186,6 +186,7 @@ fn new_record(draft: &Draft<'_>, view: &View, seen: &Interface, group: String) -
         recorded_from,
         recorded_at: draft.time(),
         changed_at: None,
+        unanswered_at: vec![],
         missing_since: None,
         state: InterfaceState::Isolating,
         message: None,
@@ -212,6 +213,7 @@ fn is_watched(draft: &Draft<'_>, record: &InterfaceStatus) -> bool {
 
 fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface) {
     record.missing_since = None;
+    interface::hear(draft, record);
     let Some(in_force) = group::in_force(record).map(str::to_owned) else { return };
     if interface::carries_only(seen, &in_force) {
         let watched_for = since(&record.recorded_at, draft.now());
@@ -253,7 +255,7 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
             ),
         );
     }
-    record.changed_at = Some(draft.time());
+    interface::about_to_change(draft, record);
     match record.state {
         // What stood in the way last time stays in view until it is out of the way.
         InterfaceState::Refused => {}

@@ -2,10 +2,14 @@
 
 use super::draft::{Draft, since};
 use crate::{
-    api::{InterfaceState, InterfaceStatus},
-    aws::model::{Interface, Tags},
-    quarantine::world::{Again, View},
+    api::{InterfaceState, InterfaceStatus, Time},
+    aws::{
+        model::{Interface, Tags},
+        problem::Problem,
+    },
+    quarantine::world::{ActionKind, Again, View},
 };
+use jiff::{SignedDuration, Timestamp};
 use std::{collections::BTreeSet, time::Duration};
 
 /// Two reads at least this far apart must miss an interface before it counts as gone.
@@ -46,6 +50,42 @@ pub fn missing(draft: &mut Draft<'_>, record: &mut InterfaceStatus) {
             Some("A read didn't find it; it counts as gone when a read a minute later doesn't either.".to_owned());
         draft.look_again(Again::After(GONE_AFTER - missed_for));
     }
+}
+
+/// How long a swap whose answer nobody heard may still arrive: its call's time-out, twice over. A restore that AWS has
+/// acknowledged could be followed by it.
+const ARRIVES_WITHIN: Duration = Duration::from_secs(10);
+
+/// No more attempts than these can be on their way.
+const ATTEMPTS: usize = 16;
+
+/// Notes, before it is sent, that a swap is on its way until its answer is heard.
+pub fn about_to_change(draft: &Draft<'_>, record: &mut InterfaceStatus) {
+    let mut at = draft.now();
+    // An attempt of the same second is another one.
+    while record.unanswered_at.iter().any(|sent| sent.0 == at) {
+        at += SignedDuration::from_secs(1);
+    }
+    if record.unanswered_at.len() >= ATTEMPTS {
+        record.unanswered_at.remove(0);
+    }
+    record.unanswered_at.push(Time(at));
+    record.changed_at = Some(Time(at));
+}
+
+/// An attempt that AWS has answered arrives no more, nor does one that was sent long ago.
+pub fn hear(draft: &Draft<'_>, record: &mut InterfaceStatus) {
+    let outcome = draft.outcomes.of(ActionKind::Isolate, &record.id);
+    let heard = outcome.is_some_and(|outcome| outcome.as_ref().err().is_none_or(Problem::is_refusal));
+    let answered = record.changed_at.clone().filter(|_| heard);
+    let now = draft.now();
+    record.unanswered_at.retain(|sent| Some(sent) != answered.as_ref() && since(sent, now) < ARRIVES_WITHIN);
+}
+
+/// How long until nothing that was sent can arrive any more.
+pub fn until_heard(record: &InterfaceStatus, now: Timestamp) -> Option<Duration> {
+    let latest = record.unanswered_at.iter().map(|sent| since(sent, now)).min()?;
+    ARRIVES_WITHIN.checked_sub(latest).filter(|rest| !rest.is_zero())
 }
 
 /// Who may be writing this instance's groups or replacing the instance, as far as its tags show.

@@ -132,6 +132,7 @@ fn admit(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) -> Result<
 /// What was admitted is fixed: it holds until the end, whatever happens to the class.
 fn fix_admission(draft: &mut Draft<'_>, target: &ResolvedTarget) -> Result<(), Problem> {
     draft.status.admitted_group = Some(admission::declared_group(draft.facts)?);
+    draft.status.release_approval = draft.facts.class.found().map(|class| class.spec.release_approval);
     draft.status.class_name = match &draft.facts.class {
         ClassSight::Found(class) => class.metadata.name.clone(),
         ClassSight::NotFound(_) | ClassSight::NoDefault | ClassSight::SeveralDefaults(_) => None,
@@ -160,8 +161,8 @@ fn dry_run(draft: &mut Draft<'_>, view: &View) {
         // Conditions wait for AWS' answer; where to ask is told already.
         let before = draft.facts.claim.status.clone().unwrap_or_default();
         let decided = std::mem::take(&mut draft.status);
-        let QuarantineStatus { target, class_name, admitted_group, .. } = decided;
-        draft.status = QuarantineStatus { target, class_name, admitted_group, ..before };
+        let QuarantineStatus { target, class_name, admitted_group, release_approval, .. } = decided;
+        draft.status = QuarantineStatus { target, class_name, admitted_group, release_approval, ..before };
     }
 }
 
@@ -229,9 +230,14 @@ fn find_lost_records(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View
     let another_holds = draft.facts.holders.iter().any(|holder| holder.holds_records);
     let isolated = if another_holds { Vec::new() } else { containment::record_lost(draft, view) };
     if isolated.is_empty() {
+        if !another_holds && let Some(waits) = release::before_letting_go_without_records(draft) {
+            conclude(draft, waits);
+            return Some(FinalizerStep::Keep);
+        }
         release::tell_released(draft);
         return Some(FinalizerStep::Remove);
     }
+    draft.status.records_missing_since = None;
     let message = format!(
         "The records of what was changed are lost, and {} still isolated. What the tags on the interfaces tell is taken over; see docs/operations.md, \"Lost records\". release.policy: Retain lets them go as they are.",
         if isolated.len() == 1 { format!("{} is", isolated[0]) } else { format!("{} are", isolated.join(", ")) }

@@ -13,7 +13,10 @@ use crate::{
         ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, MissingGroups, RELEASE_ANNOTATION, Reason,
         RecordSource, ReleaseApproval, ReleasePolicy, Time,
     },
-    aws::model::Interface,
+    aws::{
+        model::Interface,
+        problem::{Disposition, Problem},
+    },
     quarantine::{
         tags,
         world::{Action, ActionKind, Again, View},
@@ -64,7 +67,7 @@ fn unusual(draft: &Draft<'_>, view: &View) -> Option<String> {
         let records = draft.status.interfaces.iter().filter(|record| !record.state.is_final());
         records.filter(|record| record.recorded_from == RecordSource::Tags).map(|record| record.id.as_str()).next()
     };
-    let always = draft.facts.class.found().is_some_and(|class| class.spec.release_approval == ReleaseApproval::Always);
+    let always = draft.status.release_approval == Some(ReleaseApproval::Always);
     if draft.facts.namespace.deleting {
         Some("its namespace is being deleted".to_owned())
     } else if draft.facts.crd_deleting {
@@ -74,7 +77,7 @@ fn unusual(draft: &Draft<'_>, view: &View) -> Option<String> {
     } else if let Some(id) = tags_differ(draft, view) {
         Some(format!("the tags on {id} name other original groups than the record in this status"))
     } else {
-        always.then(|| "its class asks for approval of every release (releaseApproval: Always)".to_owned())
+        always.then(|| "it was admitted under releaseApproval: Always".to_owned())
     }
 }
 
@@ -137,6 +140,7 @@ pub fn restore_all(draft: &mut Draft<'_>, view: &View) -> bool {
 
 fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface) {
     record.missing_since = None;
+    interface::hear(draft, record);
     // A swap that this reconcile sent beside the restore, while the release was held, may be the later of the two.
     let swapped = draft.outcomes.of(ActionKind::Isolate, &record.id).is_some();
     let acknowledged = draft.outcomes.succeeded(ActionKind::Restore, &record.id) && !swapped;
@@ -159,6 +163,10 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         }
         return;
     };
+    if let Some(rest) = interface::until_heard(record, draft.now()) {
+        draft.look_again(Again::After(rest));
+        return;
+    }
     let (wanted, missing) = still_there(&originals, view);
     if settled && interface::carries_exactly(seen, &wanted) {
         record.state = InterfaceState::Restored;
@@ -320,6 +328,17 @@ pub fn unfinished(draft: &Draft<'_>, view: &View) -> Option<Verdict> {
         restorable: None,
         evidence: None,
     })
+}
+
+/// A finalizer without records goes after two looks a minute apart that show nothing isolated: the records may have been
+/// lost right after a swap that the first look doesn't show yet.
+pub fn before_letting_go_without_records(draft: &mut Draft<'_>) -> Option<Verdict> {
+    let first = draft.status.records_missing_since.get_or_insert(Time(draft.facts.now)).clone();
+    let rest = UNSETTLED.checked_sub(since(&first, draft.now())).filter(|rest| !rest.is_zero())?;
+    draft.look_again(Again::After(rest));
+    let message =
+        "No interface is recorded, and none is isolated now; it goes when a look a minute later shows the same.";
+    Some(Verdict::blocked(&Problem::new(Disposition::Retry, Reason::VerifyingGone, message)))
 }
 
 /// Whether the conditions speak of this release already.

@@ -77,7 +77,8 @@ fn a_swap_that_may_pass_is_tried_again_with_growing_pauses() {
     looked.says(Reconciling, True, Reason::Containing, &["eni-1", "RequestLimitExceeded"]);
     assert_eq!(looked.again, Again::Backoff);
     let again = throttled.look();
-    assert_eq!((again.writes, again.notes.len(), again.did(ActionKind::Isolate)), (0, 0, 1));
+    let attempt = (again.writes, again.notes.len(), again.did(ActionKind::Isolate));
+    assert_eq!(attempt, (2, 0, 1), "recorded before it is sent, and once it is answered");
     throttled.willing().look().says(Ready, True, Reason::Contained, &[]);
 }
 

@@ -52,8 +52,14 @@ fn within_a_minute_of_a_swap_the_restore_is_sent_whatever_a_read_shows() {
         facts.claim.status = Some(stored.status);
         facts.claim.metadata.finalizers = Some(vec![crate::api::FINALIZER.to_owned()]);
     });
-    let decision = unsettled.clone().deleted().decide();
-    assert_eq!(decision.actions.len(), 1, "the swap may still be on its way: {decision:?}");
+    let waits = unsettled.clone().deleted().decide();
+    assert_eq!(
+        (waits.actions.len(), waits.again),
+        (0, Again::After(Duration::from_secs(10))),
+        "nobody heard of the swap"
+    );
+    let decision = unsettled.clone().later(10).deleted().decide();
+    assert_eq!(decision.actions.len(), 1, "the swap may be newer than the read: {decision:?}");
     assert_eq!(unsettled.clone().later(60).deleted().decide().actions.len(), 1);
     unsettled = unsettled.later(61).deleted();
     assert_eq!((unsettled.decide().actions, unsettled.decide().finalizer), (vec![], FinalizerStep::Remove));
@@ -157,6 +163,14 @@ fn a_restore_that_may_pass_is_tried_again_and_told_once() {
 }
 
 #[test]
+fn a_swap_that_aws_has_answered_delays_no_restore() {
+    let mut scene = scene().looked();
+    assert!(scene.record("eni-1").unanswered_at.is_empty(), "heard");
+    scene = scene.deleted();
+    assert_eq!((scene.look().finalizer, scene.carried("eni-1")), (FinalizerStep::Remove, groups(&["sg-web"])));
+}
+
+#[test]
 fn a_claim_that_never_acted_has_no_finalizer_and_goes_by_itself() {
     let looked = scene().deleted().look();
     assert_eq!((looked.finalizer, looked.actions.len(), looked.again), (FinalizerStep::Keep, 0, Again::Never));
@@ -167,7 +181,11 @@ fn a_crash_between_finalizer_and_record_lets_go_of_an_untouched_instance() {
     let untouched = held().wiped().tagged("eni-1", Default::default()).tagged("eni-2", Default::default());
     let mut scene = untouched.with("eni-1", &["sg-web"]).with("eni-2", &["sg-a", "sg-b"]).deleted();
     let looked = scene.look();
-    assert_eq!((looked.finalizer, looked.actions.len()), (FinalizerStep::Remove, 0));
+    assert_eq!((looked.finalizer, looked.again), (FinalizerStep::Keep, Again::After(Duration::from_secs(60))));
+    looked.says(Reconciling, True, Reason::VerifyingGone, &["a minute later"]);
+    let mut scene = scene.later(60);
+    let looked = scene.look();
+    assert_eq!((looked.finalizer, looked.actions.len(), looked.notes.len()), (FinalizerStep::Remove, 0, 1));
 }
 
 #[test]

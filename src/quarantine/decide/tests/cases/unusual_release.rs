@@ -50,7 +50,12 @@ fn a_crd_that_is_being_deleted_releases_nothing() {
 
 #[test]
 fn a_class_may_ask_for_approval_of_every_release() {
-    waits_for_a_person(held().class(|class| class.release_approval = ReleaseApproval::Always).deleted(), &["Always"]);
+    let asked = |scene: Scene| scene.class(|class| class.release_approval = ReleaseApproval::Always);
+    let admitted = asked(scene().with("eni-2", &["sg-a", "sg-b"])).looked().later(90);
+    waits_for_a_person(admitted.clone().deleted(), &["Always"]);
+    let relaxed = admitted.class(|class| class.release_approval = ReleaseApproval::WhenUnusual);
+    waits_for_a_person(relaxed.deleted(), &["Always"]);
+    assert_eq!(asked(held()).deleted().look().finalizer, FinalizerStep::Remove, "it was admitted without");
 }
 
 #[test]

@@ -110,11 +110,9 @@ impl ApiServer {
         }
     }
 
-    /// A status that somebody replaces. The store has it at once: what a reconcile does from a status that was wiped since
-    /// and that it doesn't change is fenced by nothing.
+    /// A status that somebody replaces.
     pub fn wipe(&mut self, name: &str) {
         self.edit(name, |claim| claim.status = Some(QuarantineStatus::default()));
-        self.cached.remove(name);
     }
 
     /// A person's edit of the spec.
@@ -132,14 +130,18 @@ impl ApiServer {
         edit: impl FnOnce(&mut Quarantine),
     ) -> Result<Option<Quarantine>, Conflict> {
         let name = read.metadata.name.clone().expect("every claim has a name");
-        let fits = self.claims.get(&name).is_some_and(|claim| {
-            claim.metadata.uid == read.metadata.uid && claim.metadata.resource_version == read.metadata.resource_version
-        });
-        if !fits {
+        if !self.is_as_read(read) {
             return Err(Conflict);
         }
         self.edit(&name, edit);
         Ok(self.claims.get(&name).cloned())
+    }
+
+    pub fn is_as_read(&self, read: &Quarantine) -> bool {
+        let name = read.metadata.name.as_deref().unwrap_or_default();
+        self.claims.get(name).is_some_and(|claim| {
+            claim.metadata.uid == read.metadata.uid && claim.metadata.resource_version == read.metadata.resource_version
+        })
     }
 
     pub fn holders_beside(&self, name: &str) -> Vec<Holder> {

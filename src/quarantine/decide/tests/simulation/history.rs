@@ -8,6 +8,8 @@ use proptest::{collection::vec, prelude::*};
 pub struct Start {
     pub source: Source,
     pub interfaces: Vec<Begin>,
+    /// Every release waits for a person.
+    pub approval: bool,
 }
 
 /// Where the class's isolation group comes from.
@@ -63,6 +65,8 @@ pub enum Step {
     PolicyRefuses(bool),
     LimitReached(bool),
     NamespaceGoes,
+    /// The class asks for no approval any more.
+    RelaxApproval,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +108,8 @@ pub enum Fault {
     Denied,
     /// It was done, but nobody heard.
     AnswerLost,
+    /// Nobody heard, and it is done some seconds later.
+    Late,
     CrashBefore,
     CrashAfter,
 }
@@ -116,7 +122,12 @@ fn begin() -> impl Strategy<Value = Begin> {
 
 pub fn start() -> impl Strategy<Value = Start> {
     let source = prop_oneof![3 => Just(Source::Named), 2 => Just(Source::Managed)];
-    (source, vec(begin(), 1..4)).prop_map(|(source, interfaces)| Start { source, interfaces })
+    let approval = proptest::bool::weighted(0.1);
+    (source, vec(begin(), 1..4), approval).prop_map(|(source, interfaces, approval)| Start {
+        source,
+        interfaces,
+        approval,
+    })
 }
 
 fn claim() -> impl Strategy<Value = Claim> {
@@ -124,9 +135,10 @@ fn claim() -> impl Strategy<Value = Claim> {
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
-    use Fault::{AnswerLost, CrashAfter, CrashBefore, Denied, None, Throttled, Wait};
+    use Fault::{AnswerLost, CrashAfter, CrashBefore, Denied, Late, None, Throttled, Wait};
     prop_oneof![
         8 => Just(None),
+        1 => Just(Late),
         1 => Just(Throttled),
         1 => Just(Wait),
         1 => Just(Denied),
@@ -172,6 +184,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::OpenGroup),
         1 => any::<bool>().prop_map(Step::PolicyRefuses),
         1 => any::<bool>().prop_map(Step::LimitReached),
+        1 => Just(Step::RelaxApproval),
         1 => proptest::bool::weighted(0.5).prop_map(|on| if on { Step::NamespaceGoes } else { Step::Pass(61) }),
     ]
 }

@@ -1,6 +1,13 @@
 //! When nothing may be let go: rules 4 and 13.
 
-use super::{Broken, Simulation, api_server::deleting, broken, checks::set, ec2::LONGEST_LAG, writes::record};
+use super::{
+    Broken, Simulation,
+    api_server::deleting,
+    broken,
+    checks::set,
+    ec2::{Eni, LONGEST_LAG},
+    writes::record,
+};
 use crate::{
     api::{InterfaceState, InterfaceStatus, Quarantine, RELEASE_ANNOTATION, RecordSource, ReleasePolicy},
     aws::model::Interface,
@@ -21,6 +28,7 @@ impl Simulation {
         let retain = claim.spec.release.policy == ReleasePolicy::Retain;
         if retain {
             self.tally.count("claims retained");
+            self.retained.extend(claim.metadata.uid.clone());
             return Ok(());
         }
         for record in &decision.status.interfaces {
@@ -87,6 +95,7 @@ impl Simulation {
             return Ok(());
         }
         self.tally.count("claims let go without records");
+        let claim = &world.facts.claim;
         let own = self
             .ec2
             .interfaces
@@ -94,12 +103,19 @@ impl Simulation {
             .filter(|eni| eni.present().is_some_and(|interface| interface.instance_id.is_some()));
         for eni in own {
             let readable = eni.readable(self.now);
-            if readable.iter().all(|seen| seen.is_some_and(|seen| seen.groups.iter().any(|group| self.isolates(group))))
-            {
+            let isolated = |seen: &Option<&Interface>| {
+                seen.is_some_and(|seen| seen.groups.iter().any(|group| self.isolates(group)))
+            };
+            if readable.iter().all(isolated) || (isolated(&eni.present()) && self.swapped_by(claim, eni)) {
                 return broken(4, format!("let go without records while {readable:?} is isolated"));
             }
         }
         Ok(())
+    }
+
+    fn swapped_by(&self, claim: &Quarantine, eni: &Eni) -> bool {
+        let uid = claim.metadata.uid.clone().unwrap_or_default();
+        eni.present().is_some_and(|seen| self.swapped.contains(&(uid, seen.id.clone())))
     }
 
     /// Rule 13: what is unusual waits for a person.
@@ -116,6 +132,12 @@ impl Simulation {
             return broken(13, "released from tags, and nobody approved it");
         }
         let uid = stored.metadata.uid.clone().unwrap_or_default();
+        if self.approval_asked.get(&uid) == Some(&true) && records().next().is_some() {
+            return broken(
+                13,
+                "released though its class asked for approval when it was admitted, and nobody approved it",
+            );
+        }
         let there = |id: &str| {
             let read =
                 self.ec2.interfaces.get(id).is_some_and(|eni| eni.readable(self.now).iter().all(Option::is_some));

@@ -16,7 +16,9 @@ pub use tally::Tally;
 
 use super::planted::Planted;
 use crate::{
-    api::{InterfaceStatus, MissingGroups, RECONCILE_ANNOTATION, RELEASE_ANNOTATION, ReleasePolicy, Time},
+    api::{
+        InterfaceStatus, MissingGroups, RECONCILE_ANNOTATION, RELEASE_ANNOTATION, ReleaseApproval, ReleasePolicy, Time,
+    },
     aws::model::{InstanceState, Interface, Tags},
     quarantine::tags,
 };
@@ -48,6 +50,12 @@ pub struct Simulation {
     swapped: BTreeSet<(String, String)>,
     /// Isolation groups that a read showed without egress.
     proven: BTreeSet<String>,
+    /// Calls that are on their way.
+    late: Vec<operator::Late>,
+    /// Claims that were let go by policy Retain.
+    retained: BTreeSet<String>,
+    /// Whether every release had to wait for a person when the claim's first records were stored.
+    approval_asked: BTreeMap<String, bool>,
     made: usize,
 }
 
@@ -76,8 +84,14 @@ impl Simulation {
             forged: BTreeMap::new(),
             swapped: BTreeSet::new(),
             proven: BTreeSet::new(),
+            late: Vec::new(),
+            retained: BTreeSet::new(),
+            approval_asked: BTreeMap::new(),
             made: 0,
         };
+        if start.approval {
+            this.api.class.spec.release_approval = ReleaseApproval::Always;
+        }
         for begin in &start.interfaces {
             this.attach(*begin);
         }
@@ -95,6 +109,7 @@ impl Simulation {
     }
 
     fn take(&mut self, step: &Step) -> Result<(), Broken> {
+        self.land()?;
         let now = self.now;
         match step {
             Step::Look(claim, plan) => {
@@ -143,6 +158,7 @@ impl Simulation {
             Step::PolicyRefuses(on) => self.refuse_by_policy(*on),
             Step::LimitReached(on) => self.api.limit_reached = *on,
             Step::NamespaceGoes => self.namespace_goes(),
+            Step::RelaxApproval => self.api.class.spec.release_approval = ReleaseApproval::WhenUnusual,
         }
         Ok(())
     }
@@ -195,6 +211,7 @@ impl Simulation {
                 recorded_from: Default::default(),
                 recorded_at,
                 changed_at: None,
+                unanswered_at: vec![],
                 missing_since: None,
                 state: crate::api::InterfaceState::Isolated,
                 message: None,

@@ -3,7 +3,9 @@
 use super::{
     Broken, Simulation,
     api_server::{ACCOUNT, CLASS_UID, Conflict, REGION, managed},
+    broken,
     history::{Fault, Plan},
+    writes::record,
 };
 use crate::{
     api::{FINALIZER, ManagedGroup, Quarantine},
@@ -27,6 +29,17 @@ pub struct Ended {
     pub notes: usize,
 }
 
+/// A call that nobody heard an answer of, and that AWS does later.
+pub struct Late {
+    at: i64,
+    claim_uid: String,
+    interface_id: String,
+    groups: Vec<String>,
+}
+
+/// How late: beyond the time-out of the call.
+const LATEST: i64 = 8;
+
 /// A reconcile that was cut off: by a crash, a conflict, or an answer of the API server that was lost.
 struct Cut;
 
@@ -44,6 +57,7 @@ impl Calls {
 impl Simulation {
     /// One reconcile. None: it was cut off.
     pub fn reconcile(&mut self, name: &str, plan: &Plan) -> Result<Option<Ended>, Broken> {
+        self.land()?;
         let mut calls = Calls { faults: plan.faults.clone().into_iter(), last_call: "nothing" };
         let mut ended = Ended { again: Again::Never, writes: 0, changes: 0, notes: 0 };
         let Some(mut claim) = self.api.read(name, plan.stale_store) else { return Ok(Some(ended)) };
@@ -132,6 +146,8 @@ impl Simulation {
                 Ok(Some(written)) => claim = written,
                 Ok(None) | Err(Cut) => return Ok(Err(Cut)),
             }
+        } else if !decision.actions.is_empty() && !self.api.is_as_read(&claim) {
+            return Ok(Err(Cut));
         }
         Ok(Ok(Some(claim)))
     }
@@ -149,8 +165,11 @@ impl Simulation {
             return Err(Cut);
         }
         let written = self.api.write(read, edit).map_err(|Conflict| Cut)?;
+        if let Some(written) = &written {
+            self.note_admission(written);
+        }
         match fault {
-            Fault::AnswerLost | Fault::CrashAfter => Err(Cut),
+            Fault::AnswerLost | Fault::CrashAfter | Fault::Late => Err(Cut),
             Fault::None | Fault::Throttled | Fault::Wait | Fault::Denied | Fault::CrashBefore => Ok(written),
         }
     }
@@ -185,6 +204,10 @@ impl Simulation {
                     let _ = self.perform(action);
                     Err(Problem::no_answer("ec2", "cut"))
                 }
+                Fault::Late => {
+                    self.perform_late(world, action);
+                    Err(Problem::no_answer("ec2", "cut"))
+                }
                 Fault::None | Fault::CrashBefore | Fault::CrashAfter => self.perform(action),
             };
             calls.last_call = "action";
@@ -212,6 +235,38 @@ impl Simulation {
             Action::MendGroup { group_id, mend } => self.ec2.mend(group_id, mend),
             Action::Probe { .. } => Ok(()),
         }
+    }
+
+    fn perform_late(&mut self, world: &World, action: &Action) {
+        match action {
+            Action::Isolate { interface_id, groups } | Action::Restore { interface_id, groups } => {
+                self.late.push(Late {
+                    at: self.now + LATEST,
+                    claim_uid: world.facts.claim.metadata.uid.clone().unwrap_or_default(),
+                    interface_id: interface_id.clone(),
+                    groups: groups.clone(),
+                });
+            }
+            // What AWS would have answered is not known to anybody.
+            other => drop(self.perform(other)),
+        }
+    }
+
+    /// Does what was on its way. Rule 4: nothing that isolates may arrive when nobody holds the interface any more.
+    pub fn land(&mut self) -> Result<(), Broken> {
+        let (due, rest) = std::mem::take(&mut self.late).into_iter().partition(|late| late.at <= self.now);
+        self.late = rest;
+        for Late { at, claim_uid, interface_id, groups } in Vec::from_iter::<Vec<_>>(due) {
+            let applied = self.ec2.set_groups(at, &interface_id, &groups).is_ok();
+            let claim = self.api.claims.values().find(|claim| claim.metadata.uid.as_ref() == Some(&claim_uid));
+            let held =
+                claim.and_then(|claim| record(claim, &interface_id)).is_none_or(|record| !record.state.is_final());
+            let given_up = self.retained.contains(&claim_uid);
+            if applied && !given_up && groups.iter().any(|group| self.isolates(group)) && (claim.is_none() || !held) {
+                return broken(4, format!("{interface_id} is isolated by a swap that arrives after it was let go"));
+            }
+        }
+        Ok(())
     }
 
     fn make_group(&mut self, vpc_id: &str) {

@@ -9,7 +9,7 @@ use super::{
     ec2::{Eni, LONGEST_LAG},
 };
 use crate::{
-    api::{InterfaceState, InterfaceStatus, MissingGroups, Quarantine, RecordSource},
+    api::{InterfaceState, InterfaceStatus, MissingGroups, Quarantine, RecordSource, ReleaseApproval},
     aws::model::Interface,
     quarantine::world::{Action, Decision, Sight, World},
 };
@@ -17,6 +17,10 @@ use std::collections::BTreeSet;
 
 pub fn record<'a>(claim: &'a Quarantine, id: &str) -> Option<&'a InterfaceStatus> {
     claim.status.iter().flat_map(|status| &status.interfaces).find(|record| record.id == id)
+}
+
+fn holds_records(claim: &Quarantine) -> bool {
+    claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty())
 }
 
 impl Simulation {
@@ -62,6 +66,13 @@ impl Simulation {
             return broken(1, "a record without a finalizer");
         }
         Ok(())
+    }
+
+    /// Whether every release had to wait for a person when the claim's first records were stored.
+    pub fn note_admission(&mut self, stored: &Quarantine) {
+        let Some(uid) = stored.metadata.uid.clone().filter(|_| holds_records(stored)) else { return };
+        let asked = self.api.class.spec.release_approval == ReleaseApproval::Always;
+        self.approval_asked.entry(uid).or_insert(asked);
     }
 
     fn check_new_originals(&self, new: &InterfaceStatus) -> Result<(), Broken> {
