@@ -80,6 +80,8 @@ pub enum Reason {
     BranchInterfacesUnknown,
     InstanceHasNoInterfaces,
     HeldByAnother,
+    HandingOver,
+    TakenOver,
     HeldElsewhere,
     LimitReached,
     // TargetResolved

@@ -1,8 +1,8 @@
 //! What is watched, and which claims a change wakes. An object that can't be read stops nobody: it is left out, and said.
 
 use crate::{
-    api::{ConditionType, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION, Reason},
-    quarantine::{Stores, names_instance},
+    api::{ConditionStatus, ConditionType, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION},
+    quarantine::{Stores, age, names_instance, waits_for_room},
 };
 use futures::{Stream, StreamExt, future::ready};
 use k8s_openapi::api::core::v1::Namespace;
@@ -17,7 +17,7 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use std::{
-    collections::hash_map::DefaultHasher,
+    collections::{HashMap, hash_map::DefaultHasher},
     fmt::Debug,
     hash::{Hash, Hasher},
     pin::Pin,
@@ -38,7 +38,7 @@ pub struct Watches {
 /// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`.
 pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (Watches, Stores) {
     let (quarantines, quarantine_changes) = reflected::<Quarantine>(client);
-    let (gone, changed) = (Neighbours::new(&quarantines, &wake), Neighbours::new(&quarantines, &wake));
+    let mut neighbours = Neighbours::new(&quarantines, wake);
     let (classes, class_changes) = reflected::<QuarantineClass>(client);
     let (namespaces, writer) = store();
     let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default())
@@ -46,10 +46,9 @@ pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (
         .reflect(writer);
     let watches = Watches {
         quarantines: quarantine_changes
-            .inspect(move |event| gone.wake_after_deletion(event))
+            .inspect(move |event| neighbours.notice(event))
             .applied_objects()
             .predicate_filter(what_a_person_writes, Default::default())
-            .inspect(move |claim| changed.wake_after_edit(claim))
             .boxed(),
         classes: class_changes.touched_objects().boxed(),
         namespaces: namespace_changes.touched_objects().boxed(),
@@ -94,38 +93,79 @@ fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) ->
 struct Neighbours {
     claims: Store<Quarantine>,
     wake: UnboundedSender<ObjectRef<Quarantine>>,
+    /// What each claim last was to others, by uid.
+    known: HashMap<String, u64>,
 }
 
 impl Neighbours {
-    fn new(claims: &Store<Quarantine>, wake: &UnboundedSender<ObjectRef<Quarantine>>) -> Self {
-        Self { claims: claims.clone(), wake: wake.clone() }
+    fn new(claims: &Store<Quarantine>, wake: UnboundedSender<ObjectRef<Quarantine>>) -> Self {
+        Self { claims: claims.clone(), wake, known: HashMap::new() }
     }
 
-    /// Whoever waited for the instance, or for room under the class's limit, goes on.
-    fn wake_after_deletion(&self, event: &watcher::Result<Event<Quarantine>>) {
-        let Ok(Event::Delete(gone)) = event else { return };
-        self.wake(|claim| names_instance(claim, gone) || (waits_for_room(claim) && class_of(claim) == class_of(gone)));
+    /// Who waited for the instance, for an interface or for room under the class's limit goes on.
+    fn notice(&mut self, event: &watcher::Result<Event<Quarantine>>) {
+        let Ok(event) = event else { return };
+        let (claim, gone) = match event {
+            Event::Apply(claim) | Event::InitApply(claim) => (claim, false),
+            Event::Delete(claim) => (claim, true),
+            Event::Init | Event::InitDone => return,
+        };
+        let uid = claim.uid().unwrap_or_default();
+        let now = what_others_go_by(claim);
+        let before = if gone { self.known.remove(&uid) } else { self.known.insert(uid, now) };
+        if !gone && before == Some(now) {
+            return;
+        }
+        self.wake_all(|other| {
+            other.uid() != claim.uid() && (names_instance(other, claim) || shares_record(other, claim))
+        });
+        if gone || (before.is_some() && !waits_for_room(claim)) {
+            self.wake_next(class_of(claim));
+        }
     }
 
-    /// The other claims of the instance: which of them drives may have changed.
-    fn wake_after_edit(&self, edited: &watcher::Result<Quarantine>) {
-        let Ok(edited) = edited else { return };
-        self.wake(|claim| claim.uid() != edited.uid() && names_instance(claim, edited));
-    }
-
-    fn wake(&self, concerned: impl Fn(&Quarantine) -> bool) {
+    fn wake_all(&self, concerned: impl Fn(&Quarantine) -> bool) {
         for claim in refs(self.claims.state_filter(concerned)) {
             // The receiver goes only when the process does.
             let _ = self.wake.send(claim);
         }
     }
+
+    /// The oldest that waits for room in the class: if it doesn't take it, its own change wakes the next one.
+    fn wake_next(&self, class: Option<&String>) {
+        let waiting = self.claims.state_filter(|other| waits_for_room(other) && class_of(other) == class);
+        if let Some(oldest) = waiting.iter().min_by_key(|waiting| age(waiting)) {
+            let _ = self.wake.send(ObjectRef::from_obj(oldest.as_ref()));
+        }
+    }
 }
 
-fn waits_for_room(claim: &Quarantine) -> bool {
-    let conditions = claim.status.iter().flat_map(|status| &status.conditions);
-    conditions
-        .filter(|condition| condition.is(ConditionType::Ready))
-        .any(|ready| ready.reason == Reason::LimitReached.as_str())
+/// What other claims' decisions depend on: eligibility, records, what it says, whether it goes.
+fn what_others_go_by(claim: &Quarantine) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    let meta = &claim.metadata;
+    (meta.generation, meta.deletion_timestamp.is_some(), &meta.finalizers).hash(&mut hasher);
+    if let Some(status) = &claim.status {
+        status.held_by.as_ref().map(|driver| &driver.uid).hash(&mut hasher);
+        status.target.hash(&mut hasher);
+        for record in &status.interfaces {
+            (&record.id, record.state.is_final(), &record.isolation_groups).hash(&mut hasher);
+        }
+        let told = [ConditionType::Ready, ConditionType::Contained];
+        for condition in status.conditions.iter().filter(|condition| told.iter().any(|told| condition.is(*told))) {
+            (&condition.type_, condition.status == ConditionStatus::True, &condition.reason).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
+
+/// Whether both have a record of one interface.
+fn shares_record(one: &Quarantine, other: &Quarantine) -> bool {
+    let records = |claim: &'_ Quarantine| -> Vec<String> {
+        claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.clone()).collect()
+    };
+    let known = records(one);
+    !known.is_empty() && records(other).iter().any(|id| known.contains(id))
 }
 
 fn class_of(claim: &Quarantine) -> Option<&String> {

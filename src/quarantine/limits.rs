@@ -1,8 +1,9 @@
 //! How many instances a class holds: counted over the store and over what this process granted, in one critical section,
-//! so that no schedule of creations holds more than `maxActive`.
+//! so that no schedule of creations holds more than `maxActive`. Room goes to the oldest that wait for it.
 
-use super::observe::named_instance;
-use crate::api::{Quarantine, QuarantineClass};
+use super::decide::holders::named_instance;
+use crate::api::{ConditionType, DEFAULT_CLASS_ANNOTATION, Mode, Quarantine, QuarantineClass, Reason};
+use jiff::Timestamp;
 use kube::ResourceExt;
 use std::{
     collections::{HashMap, HashSet},
@@ -36,8 +37,14 @@ impl Limits {
         let holding =
             known.iter().filter(of_class).filter(|other| holds(other)).filter_map(|other| named_instance(other));
         let held: HashSet<&str> = holding.chain(granted.values().map(String::as_str)).collect();
+        let before: HashSet<&str> = known
+            .iter()
+            .filter(|other| is_older(other, claim) && contends(other, class))
+            .filter_map(|other| named_instance(other))
+            .filter(|older| !held.contains(older) && *older != instance)
+            .collect();
         let limit = usize::try_from(class.spec.max_active).unwrap_or_default();
-        let room = held.contains(instance) || held.len() < limit;
+        let room = held.contains(instance) || held.len() + before.len() < limit;
         if room {
             granted.insert(uid, instance.to_owned());
         }
@@ -51,6 +58,33 @@ impl Limits {
             granted.remove(&uid);
         }
     }
+}
+
+/// Whether the claim waits for room in the class, as far as anybody knows: it may be the first time that it is seen.
+fn contends(claim: &Quarantine, class: &QuarantineClass) -> bool {
+    let default = class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true");
+    let of_class = claim.spec.class_name.as_ref().map_or(default, |name| *name == class.name_any());
+    let wanted = claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none();
+    of_class && wanted && !holds(claim) && (ready_reason(claim).is_none() || waits_for_room(claim))
+}
+
+/// Whether the claim was last refused because its class holds as many as it may.
+pub fn waits_for_room(claim: &Quarantine) -> bool {
+    ready_reason(claim).is_some_and(|reason| *reason == Reason::LimitReached.as_str())
+}
+
+fn ready_reason(claim: &Quarantine) -> Option<&String> {
+    let conditions = claim.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().find(|condition| condition.is(ConditionType::Ready)).map(|ready| &ready.reason)
+}
+
+fn is_older(one: &Quarantine, other: &Quarantine) -> bool {
+    age(one) < age(other)
+}
+
+/// By creation, then by uid, so that every reader comes to the same answer.
+pub fn age(claim: &Quarantine) -> (Option<Timestamp>, Option<String>) {
+    (claim.creation_timestamp().map(|time| time.0), claim.uid())
 }
 
 /// Whether the claim holds records.
@@ -107,6 +141,34 @@ mod tests {
         assert!(limits.grant(&class, &known[0], &known) && limits.grant(&class, &known[1], &known));
         limits.give_back(&class, &known[1]);
         assert!(!limits.grant(&class, &known[2], &known), "the first one's grant still stands");
+    }
+
+    /// The same, created so many seconds later.
+    fn created(claim: Arc<Quarantine>, second: i64) -> Arc<Quarantine> {
+        let mut claim = claim.as_ref().clone();
+        claim.spec.class_name = Some("ir".to_owned());
+        claim.metadata.creation_timestamp = Some(crate::api::Time(Timestamp::from_second(second).unwrap()));
+        Arc::new(claim)
+    }
+
+    fn saying(claim: Arc<Quarantine>, reason: Reason) -> Arc<Quarantine> {
+        let mut claim = claim.as_ref().clone();
+        let ready = json!({"type": "Ready", "status": "False", "reason": reason.as_str(), "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        claim.status = Some(serde_json::from_value(json!({"conditions": [ready]})).unwrap());
+        Arc::new(claim)
+    }
+
+    #[test]
+    fn room_goes_to_the_oldest_that_wait_for_it() {
+        let (limits, class) = (Limits::default(), class(1));
+        let (older, younger) = (created(waiting("a", 1), 10), created(waiting("b", 2), 20));
+        let known = [older.clone(), younger.clone()];
+        assert!(!limits.grant(&class, &younger, &known), "the older one comes first, though it wasn't looked at yet");
+        let known = [saying(older.clone(), Reason::LimitReached), younger.clone()];
+        assert!(!limits.grant(&class, &younger, &known));
+        let known = [saying(older, Reason::ProtectedInstance), younger.clone()];
+        assert!(limits.grant(&class, &younger, &known), "what is refused takes nobody's room");
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod tags;
 pub mod world;
 
 pub use context::{Context, Error, Stores};
+pub use limits::{age, waits_for_room};
 pub use observe::names_instance;
 
 use crate::api::Quarantine;
@@ -26,8 +27,8 @@ use world::{Again, Outcomes};
 /// More rounds than any claim needs; what is left then is done at the next look.
 const ROUNDS: usize = 8;
 
-/// When a claim comes back that met another claim of the same instance.
-const BUSY: Duration = Duration::from_millis(250);
+/// When a claim comes back that met another claim of the same instance, or a store that is behind.
+const BUSY: Duration = Duration::from_millis(100);
 
 /// Brings one claim as far as it goes now, and says when to look again.
 ///
@@ -35,13 +36,16 @@ const BUSY: Duration = Duration::from_millis(250);
 /// come from.
 pub async fn reconcile(claim: Arc<Quarantine>, context: &Context) -> Result<Again, Error> {
     context.stores.ready().await;
-    let Some(_turn) = context.locks.take_turn(&claim) else { return Ok(Again::After(BUSY)) };
+    let Some(turn) = context.locks.take_turn(&claim, &context.stores.quarantines) else {
+        return Ok(Again::After(BUSY));
+    };
     let Some(mut facts) = observe::facts(context, &claim).await? else { return Ok(Again::Never) };
     let mut outcomes = Outcomes::default();
     for _ in 0..ROUNDS {
         let world = observe::world(context, facts, outcomes).await?;
         let decision = decide::decide(&world);
         let recorded = record::record(context, &world, decision).await?;
+        turn.wrote(recorded.claim());
         let again = recorded.again();
         let Some(acted) = act::act(context, &world, &recorded).await? else { return Ok(again) };
         facts = observe::facts_after(context, world.facts, recorded, &acted).await?;

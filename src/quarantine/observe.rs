@@ -2,7 +2,10 @@
 
 use super::{
     context::{Context, Error, in_time},
-    decide::admission,
+    decide::{
+        admission,
+        holders::{isolation_groups as isolation_groups_of, named_instance},
+    },
     limits::holds,
     record::Recorded,
     world::{ActionKind, ClassSight, Facts, Holder, NamespaceSight, OperatorFacts, Outcomes, Sight, View, World},
@@ -15,8 +18,10 @@ use crate::{
     },
 };
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Api, CustomResourceExt, ResourceExt, core::PartialObjectMeta, runtime::reflector::ObjectRef};
-use std::collections::{BTreeMap, BTreeSet};
+use kube::{
+    Api, CustomResourceExt, ResourceExt, api::ListParams, core::PartialObjectMeta, runtime::reflector::ObjectRef,
+};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// The session name where the class gives none.
 const SESSION_NAME: &str = "quarantine-operator";
@@ -44,7 +49,8 @@ pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Fact
             cluster_uid: context.cluster_uid.clone(),
             instance_id: context.own_instance_id.clone(),
         },
-        holders: holders(context, &claim),
+        holders: holders(context, &claim).await?,
+        isolation_groups: isolation_groups_known(context),
         within_limit: true,
         claim,
     }))
@@ -85,18 +91,27 @@ async fn look(context: &Context, facts: &mut Facts) -> Sight {
         Ok(target) => target,
         Err(problem) => return Sight::Refused(problem),
     };
+    if let Some(class) = facts.class.found()
+        && !holds(&facts.claim)
+        && facts.claim.spec.mode == Mode::Enforce
+        && !facts.claim.spec.suspend
+        && facts.claim.metadata.deletion_timestamp.is_none()
+    {
+        facts.within_limit = context.limits.grant(class, &facts.claim, &context.stores.quarantines.state());
+        if let Err(problem) = admission::allow_one_more(facts) {
+            // AWS' budget of reads is for those that may act.
+            return Sight::Refused(problem);
+        }
+    }
     let seen = match context.sessions.ec2(&place(&target)).await {
         Ok(ec2) => see(&ec2, facts, &target).await,
         Err(problem) => Err(problem),
     };
-    if let Some(class) = facts.class.found()
-        && !holds(&facts.claim)
-        && facts.claim.spec.mode == Mode::Enforce
-    {
-        facts.within_limit = context.limits.grant(class, &facts.claim, &context.stores.quarantines.state());
-    }
     match seen {
-        Ok(view) => Sight::Seen(target, Box::new(view)),
+        Ok(view) => {
+            add_movers(context, facts, &view);
+            Sight::Seen(target, Box::new(view))
+        }
         Err(problem) => Sight::Failed(Some(target), problem),
     }
 }
@@ -251,13 +266,6 @@ pub fn place(target: &ResolvedTarget) -> Place {
     Place { account_id, region, role: role_arn.map(|arn| Role { arn, external_id, session_name }) }
 }
 
-/// The instance that a claim names, resolved or declared.
-pub fn named_instance(claim: &Quarantine) -> Option<&str> {
-    let resolved =
-        claim.status.as_ref().and_then(|status| status.target.as_ref()).map(|target| target.instance_id.as_str());
-    resolved.or_else(|| claim.spec.target.instance.as_ref().map(|instance| instance.id.as_str()))
-}
-
 /// Whether two claims name the same instance.
 pub fn names_instance(claim: &Quarantine, other: &Quarantine) -> bool {
     named_instance(claim).is_some() && named_instance(claim) == named_instance(other)
@@ -299,28 +307,43 @@ fn namespace_sight(context: &Context, claim: &Quarantine) -> NamespaceSight {
     NamespaceSight { labels: namespace.labels().clone(), deleting: namespace.metadata.deletion_timestamp.is_some() }
 }
 
-fn holders(context: &Context, claim: &Quarantine) -> Vec<Holder> {
+/// The other claims of the instance. Where records pass from one to the next, as the API server has them: the store is
+/// a cache, and what it hasn't seen yet would be let go.
+async fn holders(context: &Context, claim: &Quarantine) -> Result<Vec<Holder>, Error> {
     let others =
         context.stores.quarantines.state_filter(|other| other.uid() != claim.uid() && names_instance(claim, other));
-    others
-        .iter()
-        .filter_map(|other| {
-            Some(Holder {
-                namespace: other.namespace()?,
-                name: other.name_any(),
-                uid: other.uid()?,
-                created: other.creation_timestamp()?.0,
-                holds_records: holds(other),
-                eligible: eligible(other),
-            })
-        })
-        .collect()
+    let passes_on = match holds(claim) {
+        true => claim.metadata.deletion_timestamp.is_some(),
+        false => others.iter().any(|other| holds(other) && other.metadata.deletion_timestamp.is_some()),
+    };
+    if !passes_on {
+        return Ok(others.iter().filter_map(|other| Holder::of(other)).collect());
+    }
+    let instance = named_instance(claim).unwrap_or_default();
+    let all: Api<Quarantine> = Api::all(context.client.clone());
+    let named = ListParams::default().fields(&format!("status.target.instanceId={instance}"));
+    let live = in_time(all.list(&named)).await?;
+    Ok(live.iter().filter(|other| other.uid() != claim.uid()).filter_map(Holder::of).collect())
 }
 
-/// Resolved and admitted (it has a class and a target), Enforce, neither suspended nor being deleted.
-fn eligible(claim: &Quarantine) -> bool {
-    let admitted = claim.status.as_ref().is_some_and(|status| status.class_name.is_some() && status.target.is_some());
-    admitted && claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none()
+fn isolation_groups_known(context: &Context) -> BTreeSet<String> {
+    let (classes, claims) = (context.stores.classes.state(), context.stores.quarantines.state());
+    isolation_groups_of(classes.iter().map(AsRef::as_ref), claims.iter().map(AsRef::as_ref))
+}
+
+/// Claims of other instances that have a record of an interface that this look showed, or that this claim recorded.
+fn add_movers(context: &Context, facts: &mut Facts, view: &View) {
+    let recorded = facts.claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.as_str());
+    let seen: HashSet<&str> = view.interfaces.iter().map(|seen| seen.id.as_str()).chain(recorded).collect();
+    let movers = context.stores.quarantines.state_filter(|other| {
+        let records = other.status.iter().flat_map(|status| &status.interfaces);
+        other.uid() != facts.claim.uid()
+            && !names_instance(&facts.claim, other)
+            && records.into_iter().any(|record| seen.contains(record.id.as_str()))
+    });
+    let known: HashSet<String> = facts.holders.iter().map(|holder| holder.uid.clone()).collect();
+    let movers = movers.iter().filter_map(|other| Holder::of(other)).filter(|mover| !known.contains(&mover.uid));
+    facts.holders.extend(movers.collect::<Vec<_>>());
 }
 
 async fn crd_is_deleting(context: &Context) -> Result<bool, Error> {

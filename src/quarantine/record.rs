@@ -32,6 +32,10 @@ impl Recorded {
         self.again
     }
 
+    pub fn claim(&self) -> &Quarantine {
+        &self.claim
+    }
+
     /// The claim as it was acknowledged.
     pub fn into_claim(self) -> Quarantine {
         self.claim

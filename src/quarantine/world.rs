@@ -1,7 +1,7 @@
 //! The picture from which a decision is made, and what a decision is made of. Plain data: no clock, no client.
 
 use crate::{
-    api::{Quarantine, QuarantineClass, QuarantineStatus, Reason, ResolvedTarget},
+    api::{ConditionStatus, InterfaceStatus, Quarantine, QuarantineClass, QuarantineStatus, Reason, ResolvedTarget},
     aws::{
         model::{Instance, Interface, SecurityGroup, Tags},
         problem::Problem,
@@ -33,8 +33,10 @@ pub struct Facts {
     /// The CustomResourceDefinition of Quarantine is being deleted.
     pub crd_deleting: bool,
     pub operator: OperatorFacts,
-    /// The other Quarantines of the same instance.
+    /// The other Quarantines that name the same instance, or have a record of one of its interfaces.
     pub holders: Vec<Holder>,
+    /// The ids of groups of which any class or any record says that they isolate.
+    pub isolation_groups: BTreeSet<String>,
     /// Holding one more instance stays within the class's limit. True for a claim that holds already.
     pub within_limit: bool,
 }
@@ -76,16 +78,22 @@ pub struct OperatorFacts {
     pub instance_id: Option<String>,
 }
 
-/// Another Quarantine of the same instance.
+/// Another Quarantine that concerns this one: it names the same instance, or has a record of one of its interfaces.
 #[derive(Clone, Debug)]
 pub struct Holder {
     pub namespace: String,
     pub name: String,
     pub uid: String,
     pub created: Timestamp,
-    pub holds_records: bool,
-    /// Resolved, admitted, Enforce, neither suspended nor being deleted.
+    pub instance_id: Option<String>,
+    pub deleting: bool,
+    /// It carries our finalizer.
+    pub finalized: bool,
+    /// Resolved, admitted and not refused since, Enforce, neither suspended nor being deleted.
     pub eligible: bool,
+    pub records: Vec<InterfaceStatus>,
+    pub ready: Option<ConditionStatus>,
+    pub contained: Option<ConditionStatus>,
 }
 
 /// What a look at AWS showed.

@@ -59,16 +59,14 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Nothing but this is said; every other condition stays as it was.
+    pub fn of(progress: Progress, ready: Aspect) -> Self {
+        Self { progress, ready, target: None, contained: None, restorable: None, evidence: None }
+    }
+
     /// Something stands in the way of everything.
     pub fn blocked(problem: &Problem) -> Self {
-        Self {
-            progress: problem.disposition.into(),
-            ready: Aspect::of_problem(false, problem),
-            target: None,
-            contained: None,
-            restorable: None,
-            evidence: None,
-        }
+        Self::of(problem.disposition.into(), Aspect::of_problem(false, problem))
     }
 }
 
@@ -171,6 +169,7 @@ fn note_transitions(
             | Reason::GroupNotReady
             | Reason::Resolving
             | Reason::Releasing
+            | Reason::HandingOver
             | Reason::VerifyingGone => {}
             reason => draft.warn(reason, ready.message.clone()),
         }

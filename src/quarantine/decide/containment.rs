@@ -5,9 +5,9 @@
 //! way.
 
 use super::{
-    conditions,
+    conditions::{self, Aspect},
     draft::{Draft, since},
-    group, interface,
+    group, holders, interface,
 };
 use crate::{
     api::{ADOPT_ANNOTATION, ConditionType, InterfaceState, InterfaceStatus, Reason, RecordSource},
@@ -44,11 +44,19 @@ pub type Unrecorded = BTreeMap<String, Problem>;
 /// Makes the records of interfaces that have none.
 pub fn record_new(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
     let mut unrecorded = Unrecorded::new();
+    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
     for seen in view.own_interfaces() {
-        if draft.status.interfaces.iter().any(|record| record.id == seen.id) {
+        if let Some(record) = draft.status.interfaces.iter().find(|record| record.id == seen.id) {
+            if deleting && record.state == InterfaceState::TakenOver {
+                let message = record.message.clone().unwrap_or_default();
+                unrecorded.insert(seen.id.clone(), Problem::new(Disposition::Wait, Reason::HeldByAnother, message));
+            }
             continue;
         }
-        let made = refuse_elsewhere(draft, seen)
+        let keeper = holders::keeper(draft.facts, &seen.id).filter(|_| deleting);
+        let made = keeper
+            .map_or(Ok(()), |keeper| Err(holders::kept_by(keeper)))
+            .and_then(|()| refuse_elsewhere(draft, seen))
             .and_then(|()| group::for_vpc(draft, view, &seen.vpc_id))
             .and_then(|group| new_record(draft, view, seen, group));
         match made {
@@ -67,7 +75,8 @@ pub fn record_new(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
 pub fn record_lost(draft: &mut Draft<'_>, view: &View) -> Vec<String> {
     let mut isolated = Vec::new();
     for seen in view.own_interfaces() {
-        let Some(group) = seen.groups.iter().find(|group| view.group(group).is_some()).cloned() else {
+        let known = |group: &&String| view.group(group).is_some() || draft.facts.isolation_groups.contains(*group);
+        let Some(group) = seen.groups.iter().find(known).cloned() else {
             if tags::read(&seen.tags).is_some_and(|told| interface::carries_any(seen, &told.isolation_groups)) {
                 isolated.push(seen.id.clone());
             }
@@ -89,7 +98,12 @@ pub fn record_lost(draft: &mut Draft<'_>, view: &View) -> Vec<String> {
 pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
     let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
     let mut records = std::mem::take(&mut draft.status.interfaces);
-    for record in records.iter_mut().filter(|record| !(deleting && record.state.is_final())) {
+    let facts = draft.facts;
+    let elsewhere = |record: &InterfaceStatus| {
+        let own = view.own.contains(&record.id);
+        !own && (record.state == InterfaceState::TakenOver || holders::is_driven_elsewhere(facts, view, &record.id))
+    };
+    for record in records.iter_mut().filter(|record| !(deleting && record.state.is_final()) && !elsewhere(record)) {
         match view.interface(&record.id) {
             Some(seen) => isolate(draft, view, record, seen),
             None => interface::missing(draft, record),
@@ -101,33 +115,34 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
     draft.status.interfaces = records;
 }
 
-/// Notes what a read shows, and changes nothing in AWS: for a claim that is suspended.
-pub fn watch_all(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
+/// Notes what a read shows, and changes nothing in AWS: for a claim that may not act now.
+pub fn watch_all(draft: &mut Draft<'_>, view: &View, still: &Aspect) -> Unrecorded {
+    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
     let mut records = std::mem::take(&mut draft.status.interfaces);
-    for record in &mut records {
+    let theirs =
+        |record: &InterfaceStatus| record.state == InterfaceState::TakenOver || (deleting && record.state.is_final());
+    for record in records.iter_mut().filter(|record| !theirs(record)) {
         match view.interface(&record.id) {
-            Some(seen) => watch(draft, record, seen),
+            Some(seen) => watch(draft, view, record, seen, &still.message),
             None => interface::missing(draft, record),
         }
     }
     let unrecorded = view.own_interfaces().filter(|seen| records.iter().all(|record| record.id != seen.id));
-    let why = |seen: &Interface| {
-        format!("Carries {} and has no record yet; nothing is done while suspended.", interface::carried(seen))
-    };
-    let unrecorded = unrecorded
-        .map(|seen| (seen.id.clone(), Problem::new(Disposition::Stop, Reason::Suspended, why(seen))))
-        .collect();
+    let why =
+        |seen: &Interface| format!("Carries {} and has no record yet. {}", interface::carried(seen), still.message);
+    let unrecorded =
+        unrecorded.map(|seen| (seen.id.clone(), Problem::new(Disposition::Stop, still.reason, why(seen)))).collect();
     draft.status.interfaces = records;
     unrecorded
 }
 
-fn watch(draft: &Draft<'_>, record: &mut InterfaceStatus, seen: &Interface) {
+fn watch(draft: &Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface, still: &str) {
     record.missing_since = None;
-    learn_originals(draft, record, seen);
+    learn_originals(draft, view, record, seen);
     if group::in_force(record).is_some_and(|in_force| interface::carries_only(seen, in_force)) {
         settle(record, InterfaceState::Isolated, None);
     } else {
-        let why = format!("Carries {}; nothing is done while suspended.", interface::carried(seen));
+        let why = format!("Carries {}. {still}", interface::carried(seen));
         settle(record, InterfaceState::Isolating, Some(why));
     }
 }
@@ -155,11 +170,19 @@ fn refuse_elsewhere(draft: &Draft<'_>, seen: &Interface) -> Result<(), Problem> 
 }
 
 fn new_record(draft: &Draft<'_>, view: &View, seen: &Interface, group: String) -> Result<InterfaceStatus, Problem> {
+    let known = holders::known_record(draft.facts, &seen.id);
+    if let Some(held) = known.filter(|known| !known.state.is_final()) {
+        // It came from another instance, whose claim has its record still: that says what it carried.
+        let mut record = InterfaceStatus { state: InterfaceState::Isolating, ..holders::taken(held) };
+        group::put_in_force(&mut record, group);
+        return Ok(record);
+    }
     let isolating: BTreeSet<&String> = view
         .groups
         .iter()
         .map(|group| &group.id)
         .chain(draft.status.interfaces.iter().flat_map(|record| &record.isolation_groups))
+        .chain(&draft.facts.isolation_groups)
         .chain([&group])
         .collect();
     let without_isolation = |groups: &[String]| -> Option<Vec<String>> {
@@ -173,11 +196,14 @@ fn new_record(draft: &Draft<'_>, view: &View, seen: &Interface, group: String) -
         .as_ref()
         .filter(|_| touched)
         .and_then(|evidence| without_isolation(evidence.original_groups.as_deref()?));
+    // The read may be older than the restore of a claim that goes.
+    let given_back = known.filter(|_| touched).and_then(|known| known.original_security_groups.clone());
     // Where only tags say that what it carries isolates, what it carries is kept: others can write tags. A person decides.
     let told_isolated =
         !touched && evidence.is_some_and(|evidence| interface::carries_any(seen, &evidence.isolation_groups));
-    let recorded_from = if told.is_some() || told_isolated { RecordSource::Tags } else { RecordSource::Interface };
-    let originals = told.or_else(|| without_isolation(&seen.groups));
+    let from_tags = given_back.is_none() && (told.is_some() || told_isolated);
+    let recorded_from = if from_tags { RecordSource::Tags } else { RecordSource::Interface };
+    let originals = given_back.or(told).or_else(|| without_isolation(&seen.groups));
     Ok(InterfaceStatus {
         id: seen.id.clone(),
         vpc_id: seen.vpc_id.clone(),
@@ -195,13 +221,22 @@ fn new_record(draft: &Draft<'_>, view: &View, seen: &Interface, group: String) -
 
 /// The read that made the record was older than a release that had just happened: what a later one shows, before
 /// anything was changed, are the interface's own groups. True where that is so.
-fn learn_originals(draft: &Draft<'_>, record: &mut InterfaceStatus, seen: &Interface) -> bool {
+fn learn_originals(draft: &Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface) -> bool {
     let learning = is_watched(draft, record) && record.changed_at.is_none();
-    let own = learning && !interface::carries_any(seen, &record.isolation_groups);
+    let own = learning && !carries_isolation(draft, view, record, seen);
     if own {
         record.original_security_groups = Some(seen.groups.clone());
     }
     own
+}
+
+fn carries_isolation(draft: &Draft<'_>, view: &View, record: &InterfaceStatus, seen: &Interface) -> bool {
+    let isolating = |group: &String| {
+        record.isolation_groups.contains(group)
+            || view.group(group).is_some()
+            || draft.facts.isolation_groups.contains(group)
+    };
+    seen.groups.iter().any(isolating)
 }
 
 /// Whether it isn't concluded yet that the originals are unknown: the minute isn't over, or nobody has looked since.
@@ -223,7 +258,15 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         settle(record, InterfaceState::Isolated, None);
         return;
     }
-    let first_read_was_stale = learn_originals(draft, record, seen);
+    let first_read_was_stale = learn_originals(draft, view, record, seen);
+    let watched_for = since(&record.recorded_at, draft.now());
+    if record.original_security_groups.is_none() && record.changed_at.is_none() && watched_for < WATCH {
+        // It is isolated by another group; what it carries in truth may be its own groups, which no read shows yet.
+        draft.look_again(Again::After(WATCH - watched_for));
+        let why = format!("Carries {}, of another class; watched for a minute first.", interface::carried(seen));
+        settle(record, InterfaceState::Isolating, Some(why));
+        return;
+    }
     if draft.outcomes.succeeded(ActionKind::Isolate, &record.id) {
         settle(record, InterfaceState::Isolating, None);
         draft.look_again(Again::After(STALE_READ_PAUSE));

@@ -7,11 +7,13 @@ use super::{
 };
 use crate::{
     api::{
-        AdmittedGroup, ConditionType, InterfaceStatus, ManagedGroup, ManagedSecurityGroup, QuarantineStatus, Reason,
+        AdmittedGroup, ConditionType, InterfaceState, InterfaceStatus, ManagedGroup, ManagedSecurityGroup,
+        QuarantineStatus, Reason,
     },
     aws::problem::{Disposition, Problem},
     quarantine::{
         rules::{self, Leaks},
+        tags,
         world::{Action, ActionKind, View},
     },
 };
@@ -22,7 +24,7 @@ use std::collections::BTreeSet;
 /// What is in force on a recorded interface of the same VPC stays in force. A managed group that isn't there yet, or
 /// whose rules aren't in line, becomes an action, and the interface waits for it.
 pub fn for_vpc(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<String, Problem> {
-    if let Some(in_force) = in_force_in(&draft.status, vpc_id) {
+    if let Some(in_force) = in_force_in(&draft.status, vpc_id).filter(|id| is_declared(draft, view, id)) {
         return Ok(in_force);
     }
     let admitted = match draft.status.admitted_group.clone() {
@@ -33,6 +35,67 @@ pub fn for_vpc(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<Strin
         AdmittedGroup { id: Some(id), .. } => by_id(view, &id, vpc_id),
         AdmittedGroup { name: Some(name), .. } => by_name(view, &name, vpc_id),
         AdmittedGroup { id: None, name: None, .. } => managed(draft, view, vpc_id),
+    }
+}
+
+/// Whether this group is one that the claim was admitted with. What can't be told apart counts as such.
+pub fn is_declared(draft: &Draft<'_>, view: &View, id: &str) -> bool {
+    let seen = view.group(id);
+    match &draft.status.admitted_group {
+        Some(AdmittedGroup { id: Some(declared), .. }) => declared == id,
+        Some(AdmittedGroup { name: Some(name), .. }) => seen.is_none_or(|seen| seen.name == *name),
+        Some(_) => {
+            let class = draft.facts.class.found().filter(|class| class.spec.security_group.managed.is_some());
+            let class_uid = class.and_then(|class| class.metadata.uid.as_deref());
+            let tagged = |uid| {
+                let ours = tags::of_managed_group(uid, &draft.facts.operator.cluster_uid);
+                seen.is_none_or(|seen| tags::hold(&seen.tags, &ours))
+            };
+            class_uid.is_none_or(tagged) || managed_groups_here(draft).iter().any(|group| group.group_id == id)
+        }
+        None => true,
+    }
+}
+
+/// Records that were taken over from a claim of another class get the group that this claim declares. What stands in the
+/// way of that, where something does: until then the other one stays in force.
+pub fn declare(draft: &mut Draft<'_>, view: &View) -> Option<(Progress, Aspect)> {
+    if draft.facts.claim.metadata.deletion_timestamp.is_some() {
+        return None;
+    }
+    let foreign = |draft: &Draft<'_>, record: &InterfaceStatus| {
+        !record.state.is_final()
+            && view.interface(&record.id).is_some()
+            && in_force(record).is_some_and(|id| !is_declared(draft, view, id))
+    };
+    let records = draft.status.interfaces.iter().filter(|record| foreign(draft, record));
+    let vpcs: BTreeSet<String> = records.map(|record| record.vpc_id.clone()).collect();
+    let mut problem = None;
+    for vpc_id in vpcs {
+        match for_vpc(draft, view, &vpc_id) {
+            Ok(own) => {
+                let mut records = std::mem::take(&mut draft.status.interfaces);
+                let there = records.iter_mut().filter(|record| record.vpc_id == vpc_id);
+                there.filter(|record| foreign(draft, record)).for_each(|record| put_in_force(record, own.clone()));
+                draft.status.interfaces = records;
+            }
+            Err(why) => {
+                draft.look_after(&why);
+                let message =
+                    format!("The group of the Quarantine before this one stays in force in {vpc_id}: {}", why.message);
+                problem = Some((why.disposition.into(), Aspect::new(false, why.reason, message)));
+            }
+        }
+    }
+    problem
+}
+
+/// From now on this group isolates the interface. That it carries another one of ours is no drift.
+pub fn put_in_force(record: &mut InterfaceStatus, group: String) {
+    if in_force(record) != Some(group.as_str()) {
+        record.isolation_groups.push(group);
+        record.state = InterfaceState::Isolating;
+        record.message = None;
     }
 }
 

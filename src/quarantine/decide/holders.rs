@@ -1,43 +1,313 @@
-//! Which of several claims of one instance drives it. Pure.
+//! Which of several claims of one instance drives it, and how its records pass from one to the next. Pure.
 //!
 //! Whoever holds the records drives until it goes. With no records, the oldest eligible drives, by creation and then by
-//! uid, so that every reader comes to the same answer.
+//! uid, so that every reader comes to the same answer. A driver that is deleted waits until its heir has its finalizer
+//! and every record, and only then lets go: at every moment somebody holds the way back.
 
-use crate::{
-    api::{HeldBy, Reason},
-    aws::problem::{Disposition, Problem},
-    quarantine::world::{Facts, Holder},
+use super::{
+    conditions::{Aspect, Progress, Verdict},
+    draft::Draft,
+    group, interface,
 };
+use crate::{
+    api::{
+        ConditionStatus, ConditionType, FINALIZER, HeldBy, InterfaceState, InterfaceStatus, Mode, Quarantine,
+        QuarantineClass, Reason,
+    },
+    aws::problem::{Disposition, Problem},
+    quarantine::world::{Facts, Holder, View},
+};
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+impl Holder {
+    /// What others need to know of a claim. None: it has never been stored.
+    pub fn of(claim: &Quarantine) -> Option<Self> {
+        let status = claim.status.as_ref();
+        let deleting = claim.metadata.deletion_timestamp.is_some();
+        let records = status.map(|status| status.interfaces.clone()).unwrap_or_default();
+        let waits = status.is_some_and(|status| status.held_by.is_some());
+        let wanted = claim.spec.mode == Mode::Enforce && !claim.spec.suspend && !deleting;
+        let said = |type_| {
+            let conditions = status.iter().flat_map(|status| &status.conditions);
+            conditions.into_iter().find(|condition| condition.is(type_)).map(|condition| condition.status)
+        };
+        Some(Self {
+            namespace: claim.metadata.namespace.clone()?,
+            name: claim.metadata.name.clone()?,
+            uid: claim.metadata.uid.clone()?,
+            created: claim.metadata.creation_timestamp.as_ref()?.0,
+            instance_id: named_instance(claim).map(str::to_owned),
+            deleting,
+            finalized: claim.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
+            eligible: wanted && (waits || !records.is_empty()),
+            records,
+            ready: said(ConditionType::Ready),
+            contained: said(ConditionType::Contained),
+        })
+    }
+
+    /// Whether it holds the way back of anything.
+    pub fn holds(&self) -> bool {
+        !self.records.is_empty()
+    }
+
+    pub fn record(&self, id: &str) -> Option<&InterfaceStatus> {
+        self.records.iter().find(|record| record.id == id)
+    }
+
+    /// Whether the way back is safe with it: it will not be gone, and has every one of these records.
+    fn covers(&self, records: &[InterfaceStatus]) -> bool {
+        let live = |record: &&InterfaceStatus| !record.state.is_final();
+        let knows_as_much = |held: &InterfaceStatus, record: &InterfaceStatus| {
+            record.original_security_groups.is_none()
+                || held.original_security_groups == record.original_security_groups
+        };
+        let has = |record: &InterfaceStatus| {
+            self.record(&record.id).filter(live).is_some_and(|held| knows_as_much(held, record))
+        };
+        !self.deleting && self.finalized && records.iter().filter(live).all(has)
+    }
+
+    fn age(&self) -> (Timestamp, &str) {
+        (self.created, &self.uid)
+    }
+
+    fn reference(&self) -> HeldBy {
+        HeldBy { namespace: self.namespace.clone(), name: self.name.clone(), uid: self.uid.clone() }
+    }
+}
+
+/// The ids of groups of which these classes and records say that they isolate: none of them is ever an original.
+pub fn isolation_groups<'a>(
+    classes: impl IntoIterator<Item = &'a QuarantineClass>,
+    claims: impl IntoIterator<Item = &'a Quarantine>,
+) -> BTreeSet<String> {
+    let of_class = |class: &'a QuarantineClass| {
+        let managed = class.status.iter().flat_map(|status| &status.managed_groups).map(|group| &group.group_id);
+        class.spec.security_group.id.iter().chain(&class.spec.allowed_security_group_ids).chain(managed)
+    };
+    let records = claims.into_iter().filter_map(|claim| claim.status.as_ref()).flat_map(|status| &status.interfaces);
+    let of_records = records.flat_map(|record| &record.isolation_groups);
+    classes.into_iter().flat_map(of_class).chain(of_records).cloned().collect()
+}
+
+/// The instance that a claim names, resolved or declared.
+pub fn named_instance(claim: &Quarantine) -> Option<&str> {
+    let resolved =
+        claim.status.as_ref().and_then(|status| status.target.as_ref()).map(|target| target.instance_id.as_str());
+    resolved.or_else(|| claim.spec.target.instance.as_ref().map(|instance| instance.id.as_str()))
+}
+
+/// The other claims of the same instance.
+fn of_same_instance(facts: &Facts) -> impl Iterator<Item = &Holder> {
+    let own = named_instance(&facts.claim);
+    facts.holders.iter().filter(move |holder| own.is_some() && holder.instance_id.as_deref() == own)
+}
 
 /// The claim that drives the instance, when it is another one.
-pub fn driver(facts: &Facts) -> Option<HeldBy> {
+pub fn driver(facts: &Facts) -> Option<&Holder> {
     if facts.claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty()) {
         return None;
     }
-    let holding = facts.holders.iter().filter(|holder| holder.holds_records).min_by_key(|holder| age(holder));
-    let oldest = facts.holders.iter().filter(|holder| holder.eligible).min_by_key(|holder| age(holder));
-    let created = facts.claim.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    let uid = facts.claim.metadata.uid.as_deref().unwrap_or_default();
-    let older = oldest.filter(|holder| (Some(holder.created), holder.uid.as_str()) < (created, uid));
-    holding.or(older).map(|holder| HeldBy {
-        namespace: holder.namespace.clone(),
-        name: holder.name.clone(),
-        uid: holder.uid.clone(),
-    })
+    let holding = of_same_instance(facts).filter(|holder| holder.holds());
+    // While records pass on, two hold them: the one that stays drives.
+    let driving = holding.min_by_key(|holder| (holder.deleting, holder.age()));
+    let older = of_same_instance(facts).filter(|holder| holder.eligible && holder.age() < own_age(facts));
+    driving.or(older.min_by_key(|holder| holder.age()))
 }
 
-/// What a claim says that waits for another one.
-pub fn waits_for(other: &HeldBy) -> Problem {
-    Problem::new(
-        Disposition::Wait,
-        Reason::HeldByAnother,
+/// Whether this claim takes the driver's records over: the driver goes, and no eligible claim is older.
+pub fn inherits(facts: &Facts, driver: &Holder) -> bool {
+    let older = |holder: &Holder| holder.eligible && !holder.holds() && holder.age() < own_age(facts);
+    let wanted = facts.claim.spec.mode == Mode::Enforce && !facts.claim.spec.suspend;
+    wanted && driver.deleting && driver.holds() && !of_same_instance(facts).any(older)
+}
+
+/// Takes over the records of claims of the same instance that go: every one that this claim doesn't have.
+pub fn take_over(draft: &mut Draft<'_>) {
+    let facts = draft.facts;
+    for going in of_same_instance(facts).filter(|holder| holder.deleting && holder.finalized) {
+        let taken: Vec<InterfaceStatus> = going
+            .records
+            .iter()
+            .filter(|record| !record.state.is_final())
+            .filter(|record| draft.status.interfaces.iter().all(|own| own.id != record.id))
+            .map(taken)
+            .collect();
+        if !taken.is_empty() {
+            draft.status.interfaces.extend(taken);
+            let from = format!("{}/{}", going.namespace, going.name);
+            draft.tell(
+                Reason::TakenOver,
+                format!("Took over the records of Quarantine {from}, which is being deleted."),
+            );
+        }
+    }
+}
+
+/// The same record, in other hands. What it carried before anybody touched it stays what it was.
+pub fn taken(record: &InterfaceStatus) -> InterfaceStatus {
+    let state = match record.state {
+        InterfaceState::Isolated => InterfaceState::Isolated,
+        _ => InterfaceState::Isolating,
+    };
+    InterfaceStatus { state, message: None, missing_since: None, ..record.clone() }
+}
+
+/// What becomes of the records of a claim that is being deleted.
+pub enum Succession<'a> {
+    /// Another claim has every record: this one lets go.
+    Done(&'a Holder),
+    /// Another claim is to take them over first, or to give the instance back first.
+    Waits(&'a Holder),
+    /// Nobody wants the instance held: it is given back.
+    Nobody,
+}
+
+/// Who takes over from a claim that is being deleted.
+pub fn succession<'a>(facts: &'a Facts, records: &[InterfaceStatus]) -> Succession<'a> {
+    if let Some(heir) = of_same_instance(facts).find(|holder| holder.covers(records)) {
+        return Succession::Done(heir);
+    }
+    if let Some(heir) = of_same_instance(facts).filter(|holder| holder.eligible).min_by_key(|holder| holder.age()) {
+        return Succession::Waits(heir);
+    }
+    // Of several that go, the oldest gives back: the others find it done.
+    let older =
+        |holder: &&Holder| holder.deleting && holder.finalized && holder.holds() && holder.age() < own_age(facts);
+    match of_same_instance(facts).filter(older).min_by_key(|holder| holder.age()) {
+        Some(older) => Succession::Waits(older),
+        None => Succession::Nobody,
+    }
+}
+
+/// Marks the records that another claim holds now.
+pub fn hand_over(draft: &mut Draft<'_>, heir: &Holder) {
+    for record in draft.status.interfaces.iter_mut().filter(|record| !record.state.is_final()) {
+        record.state = InterfaceState::TakenOver;
+        record.message = None;
+    }
+    draft.tell(
+        Reason::TakenOver,
         format!(
-            "Quarantine {}/{} holds this instance; this one contains it when that one is gone.",
-            other.namespace, other.name
+            "Quarantine {}/{} has taken every record over; the instance stays contained.",
+            heir.namespace, heir.name
         ),
-    )
+    );
 }
 
-fn age(holder: &Holder) -> (jiff::Timestamp, &str) {
-    (holder.created, &holder.uid)
+/// What a claim says that is being deleted and waits for another one.
+pub fn waits_for_succession(other: &Holder) -> Verdict {
+    let (namespace, name) = (&other.namespace, &other.name);
+    let message = if other.deleting {
+        format!(
+            "Quarantine {namespace}/{name} holds this instance too and is being deleted; this one goes when that one has given the instance back."
+        )
+    } else {
+        format!(
+            "Quarantine {namespace}/{name} wants this instance held too and takes the records over; this one goes then, and the instance stays contained. To have it released, delete or suspend that one."
+        )
+    };
+    Verdict::of(Progress::Working, Aspect::new(false, Reason::HandingOver, message))
+}
+
+/// What a claim says that waits for another one. It is contained only where what is in force is what its own class
+/// would give, and this read shows it.
+pub fn waits(draft: &Draft<'_>, view: &View, other: &Holder) -> Verdict {
+    let (namespace, name) = (&other.namespace, &other.name);
+    let held =
+        format!("Quarantine {namespace}/{name} holds this instance; this one takes over when that one is deleted.");
+    let isolated = !view.own.is_empty()
+        && view.own_interfaces().all(|seen| match &seen.groups[..] {
+            [only] => {
+                let in_force = other.record(&seen.id).and_then(group::in_force);
+                in_force == Some(only) && view.group(only).is_some() && group::is_declared(draft, view, only)
+            }
+            _ => false,
+        });
+    let contained = if other.contained == Some(ConditionStatus::True) && isolated {
+        Aspect::new(
+            true,
+            Reason::Contained,
+            format!("{held} Every interface carries only an isolation group of this class."),
+        )
+    } else {
+        let why =
+            if isolated { "That one doesn't say contained." } else { "What is in force is not what this class gives." };
+        Aspect::new(false, Reason::HeldByAnother, format!("{held} {why}"))
+    };
+    let ready = other.ready == Some(ConditionStatus::True);
+    let progress = if ready { Progress::Done } else { Progress::Working };
+    Verdict { contained: Some(contained), ..Verdict::of(progress, Aspect::new(ready, Reason::HeldByAnother, held)) }
+}
+
+/// What stands in the status of a claim that waits.
+pub fn held_by(other: &Holder) -> HeldBy {
+    other.reference()
+}
+
+/// A record of this interface that another claim holds, or has just given back.
+pub fn known_record<'a>(facts: &'a Facts, id: &str) -> Option<&'a InterfaceStatus> {
+    let known = facts.holders.iter().filter_map(|holder| holder.record(id));
+    known.min_by_key(|record| record.state.is_final())
+}
+
+/// An interface that came back is held here again.
+pub fn take_back_returned(draft: &mut Draft<'_>, view: &View) {
+    let returned =
+        |record: &&mut InterfaceStatus| record.state == InterfaceState::TakenOver && view.own.contains(&record.id);
+    if draft.facts.claim.metadata.deletion_timestamp.is_none() {
+        for record in draft.status.interfaces.iter_mut().filter(returned) {
+            record.state = InterfaceState::Isolating;
+            record.message = None;
+        }
+    }
+}
+
+/// The claim that stays and has a record of the interface.
+pub fn keeper<'a>(facts: &'a Facts, id: &str) -> Option<&'a Holder> {
+    let live = |holder: &&Holder| holder.record(id).is_some_and(|record| !record.state.is_final());
+    facts.holders.iter().filter(|holder| !holder.deleting && holder.finalized).find(live)
+}
+
+/// Whether the interface is attached to another instance, whose claim has a record of it, be it on its way out too.
+pub fn is_driven_elsewhere(facts: &Facts, view: &View, id: &str) -> bool {
+    let Some(at) = view.interface(id).and_then(|seen| seen.instance_id.as_deref()) else { return false };
+    let there = facts.holders.iter().filter(|holder| holder.finalized && holder.instance_id.as_deref() == Some(at));
+    there.filter_map(|holder| holder.record(id)).any(|record| !record.state.is_final())
+}
+
+/// What a claim that goes says of an interface that another one keeps.
+pub fn kept_by(keeper: &Holder) -> Problem {
+    let message = format!("Quarantine {}/{} holds it.", keeper.namespace, keeper.name);
+    Problem::new(Disposition::Wait, Reason::HeldByAnother, message)
+}
+
+/// An interface that is attached to another instance now is held by that one's claim, once that has its record. Of a
+/// claim that goes, whoever has its record holds it.
+pub fn give_over_moved(draft: &mut Draft<'_>, view: &View) {
+    let facts = draft.facts;
+    let deleting = facts.claim.metadata.deletion_timestamp.is_some();
+    for record in draft.status.interfaces.iter_mut().filter(|record| !record.state.is_final()) {
+        let seen = view.interface(&record.id).filter(|seen| !view.own.contains(&seen.id));
+        let at = seen.and_then(|seen| seen.instance_id.as_deref());
+        let attached = |holder: &Holder| at.is_some() && holder.instance_id.as_deref() == at;
+        // What hangs on nobody's instance stays with the older claim.
+        let nobodys = seen.is_some() && !facts.holders.iter().any(attached);
+        let there = |holder: &&Holder| {
+            deleting || attached(holder) || (nobodys && holder.holds() && holder.age() < own_age(facts))
+        };
+        let covers = |holder: &&Holder| holder.covers(std::slice::from_ref(record));
+        if let Some(holder) = facts.holders.iter().filter(there).find(covers) {
+            let message = format!("Quarantine {}/{} holds it now.", holder.namespace, holder.name);
+            record.state = InterfaceState::TakenOver;
+            record.message = Some(interface::bounded(&message, 1024));
+        }
+    }
+}
+
+fn own_age(facts: &Facts) -> (Timestamp, &str) {
+    let created = facts.claim.metadata.creation_timestamp.as_ref().map_or(Timestamp::MAX, |time| time.0);
+    (created, facts.claim.metadata.uid.as_deref().unwrap_or_default())
 }

@@ -14,7 +14,7 @@ mod conditions;
 mod containment;
 mod draft;
 mod group;
-mod holders;
+pub mod holders;
 mod interface;
 mod release;
 mod report;
@@ -30,6 +30,7 @@ use crate::{
 };
 use conditions::{Aspect, Progress, Verdict, conclude};
 use draft::Draft;
+use holders::Succession;
 
 /// Decides what one round does.
 ///
@@ -89,7 +90,8 @@ fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
         if !held {
             draft.status.target = Some(target.clone());
         }
-        let unrecorded = containment::watch_all(draft, view);
+        let still = Aspect::new(false, Reason::Suspended, "Nothing is done while suspended.");
+        let unrecorded = containment::watch_all(draft, view, &still);
         let verdict = report::of_suspension(draft, view, &unrecorded);
         draft.look_again(Again::Resync);
         return conclude(draft, verdict);
@@ -98,23 +100,28 @@ fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
         return refuse(draft, &problem);
     }
     draft.status.target = Some(target.clone());
-    draft.status.held_by = holders::driver(draft.facts);
-    if let Some(other) = draft.status.held_by.clone() {
-        let problem = holders::waits_for(&other);
-        return refuse(draft, &problem);
+    if let Some(driver) = holders::driver(draft.facts).filter(|driver| !holders::inherits(draft.facts, driver)) {
+        draft.status.held_by = Some(holders::held_by(driver));
+        draft.look_again(Again::Wait);
+        let verdict = holders::waits(draft, view, driver);
+        return conclude(draft, verdict);
     }
     if !held && report::is_dry_run(draft) {
         return dry_run(draft, view);
     }
+    holders::take_over(draft);
     let verdict = contain(draft, view);
     draft.look_again(Again::Resync);
     conclude(draft, verdict);
 }
 
 fn contain(draft: &mut Draft<'_>, view: &View) -> Verdict {
+    holders::give_over_moved(draft, view);
+    holders::take_back_returned(draft, view);
     let unrecorded = containment::record_new(draft, view);
+    let other_group = group::declare(draft, view);
     containment::isolate_all(draft, view);
-    let unmended = group::keep_managed_rules(draft, view);
+    let unmended = group::keep_managed_rules(draft, view).or(other_group);
     let verdict = report::of_containment(draft, view, &unrecorded);
     match unmended {
         Some((progress, ready)) if verdict.progress == Progress::Done => Verdict { progress, ready, ..verdict },
@@ -167,6 +174,9 @@ fn dry_run(draft: &mut Draft<'_>, view: &View) {
 }
 
 fn release(mut draft: Draft<'_>, sight: &Sight) -> Decision {
+    if let Some(step) = pass_on(&mut draft, sight) {
+        return draft.finish(step);
+    }
     if release::retains(&draft) {
         release::retain_all(&mut draft);
         return draft.finish(FinalizerStep::Remove);
@@ -189,10 +199,11 @@ fn release(mut draft: Draft<'_>, sight: &Sight) -> Decision {
         }
     };
     if draft.status.interfaces.is_empty()
-        && let Some(step) = find_lost_records(&mut draft, target, view)
+        && let Some(step) = find_lost_records(&mut draft, target, view).or_else(|| pass_on(&mut draft, sight))
     {
         return draft.finish(step);
     }
+    holders::give_over_moved(&mut draft, view);
     if release::held(&draft, view).is_some() {
         let kept = contain(&mut draft, view);
         // An interface that is gone by now needs nobody's approval.
@@ -214,6 +225,46 @@ fn release(mut draft: Draft<'_>, sight: &Sight) -> Decision {
     draft.finish(FinalizerStep::Keep)
 }
 
+/// Another claim that wants the instance held gets the records first. None: nobody does, or nothing is left to pass on.
+fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
+    let Succession::Waits(other) = succession(draft) else { return passed_on(draft, sight) };
+    let Verdict { progress, ready, .. } = holders::waits_for_succession(other);
+    let verdict = match sight {
+        Sight::Seen(_, view) => {
+            let unrecorded = containment::watch_all(draft, view, &ready);
+            // What is gone by now needs nobody's record.
+            if !matches!(succession(draft), Succession::Waits(_)) {
+                return passed_on(draft, sight);
+            }
+            Verdict { progress, ready, ..report::of_containment(draft, view, &unrecorded) }
+        }
+        Sight::Failed(..) | Sight::Refused(_) => Verdict::of(progress, ready),
+    };
+    draft.look_again(Again::Resync);
+    conclude(draft, verdict);
+    Some(FinalizerStep::Keep)
+}
+
+fn succession<'a>(draft: &Draft<'a>) -> Succession<'a> {
+    if release::is_over(draft) {
+        Succession::Nobody
+    } else {
+        holders::succession(draft.facts, &draft.status.interfaces)
+    }
+}
+
+fn passed_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
+    let Succession::Done(heir) = succession(draft) else { return None };
+    // What was given back before somebody wanted the instance held again carries our tags no longer.
+    if let Sight::Seen(_, view) = sight
+        && release::untag_all(draft, view)
+    {
+        return Some(FinalizerStep::Keep);
+    }
+    holders::hand_over(draft, heir);
+    Some(FinalizerStep::Remove)
+}
+
 /// The release can't go on; containment stands as it was.
 fn refuse_release(draft: &mut Draft<'_>, problem: &Problem) {
     draft.look_after(problem);
@@ -227,7 +278,7 @@ fn find_lost_records(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View
         refuse_release(draft, &problem);
         return Some(FinalizerStep::Keep);
     }
-    let another_holds = draft.facts.holders.iter().any(|holder| holder.holds_records);
+    let another_holds = draft.facts.holders.iter().any(|holder| holder.holds());
     let isolated = if another_holds { Vec::new() } else { containment::record_lost(draft, view) };
     if isolated.is_empty() {
         if !another_holds && let Some(waits) = release::before_letting_go_without_records(draft) {

@@ -48,7 +48,7 @@ pub fn held(draft: &Draft<'_>, view: &View) -> Option<Aspect> {
 }
 
 /// Whether each recorded interface is accounted for.
-fn is_over(draft: &Draft<'_>) -> bool {
+pub fn is_over(draft: &Draft<'_>) -> bool {
     draft.status.interfaces.iter().all(|record| record.state.is_final())
 }
 
@@ -245,6 +245,13 @@ fn left_alone(draft: &mut Draft<'_>, record: &mut InterfaceStatus, seen: &Interf
     draft.warn(Reason::InterfaceNotOurs, message);
 }
 
+/// Removes our tags from interfaces that were given back. True when there is something to remove.
+pub fn untag_all(draft: &mut Draft<'_>, view: &View) -> bool {
+    let records = draft.status.interfaces.clone();
+    untag(draft, view, &records);
+    !draft.actions.is_empty()
+}
+
 /// Removes our tags from interfaces that are accounted for. True when none is left.
 fn untag(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) -> bool {
     let mut by_keys: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
@@ -254,6 +261,11 @@ fn untag(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) -> boo
     {
         let Some(seen) = view.interface(&record.id) else { continue };
         let keys: Vec<String> = tags::ours(&seen.tags).cloned().collect();
+        let told = tags::read(&seen.tags);
+        if told.is_some_and(|told| draft.facts.holders.iter().any(|holder| holder.uid == told.quarantine_uid)) {
+            // It is another claim's by now.
+            continue;
+        }
         if keys.is_empty() || draft.outcomes.succeeded(ActionKind::Untag, &record.id) {
             continue;
         }

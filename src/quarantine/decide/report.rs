@@ -28,7 +28,7 @@ const STILL_POSSIBLE: &str = "Connections that were already tracked go on, DNS t
 /// Sums up the records as this read shows them.
 pub fn of_containment(draft: &mut Draft<'_>, view: &View, unrecorded: &Unrecorded) -> Verdict {
     let counted: Vec<&InterfaceStatus> =
-        draft.status.interfaces.iter().filter(|record| record.state != InterfaceState::Gone).collect();
+        draft.status.interfaces.iter().filter(|record| !is_elsewhere(record)).collect();
     let isolated = counted.iter().filter(|record| record.state == InterfaceState::Isolated).count();
     let all = counted.len() + unrecorded.len();
     draft.status.interface_summary = Some(format!("{isolated}/{all}"));
@@ -107,6 +107,11 @@ pub fn of_suspension(draft: &mut Draft<'_>, view: &View, unrecorded: &Unrecorded
         _ => Aspect::new(false, Reason::Suspended, format!("{message} {}", contained.message)),
     });
     Verdict { progress: Progress::Done, ready: Aspect::new(true, Reason::Suspended, message), contained, ..summed }
+}
+
+/// It no longer exists, or another claim answers for it.
+fn is_elsewhere(record: &InterfaceStatus) -> bool {
+    matches!(record.state, InterfaceState::Gone | InterfaceState::TakenOver)
 }
 
 struct Containment {
@@ -188,7 +193,7 @@ fn unfinished(draft: &Draft<'_>, view: &View, unrecorded: &Unrecorded, isolated:
         .status
         .interfaces
         .iter()
-        .filter(|record| !matches!(record.state, InterfaceState::Isolated | InterfaceState::Gone))
+        .filter(|record| record.state != InterfaceState::Isolated && !is_elsewhere(record))
         .collect();
     let refused = |record: &&InterfaceStatus| record.state == InterfaceState::Refused;
     let first_problem = unrecorded.values().max_by_key(|problem| problem.disposition);
@@ -346,7 +351,8 @@ fn evidence(instance: &Instance) -> Aspect {
 }
 
 fn groups_in_force(draft: &Draft<'_>) -> String {
-    let groups: BTreeSet<&str> = draft.status.interfaces.iter().filter_map(group::in_force).collect();
+    let groups: BTreeSet<&str> =
+        draft.status.interfaces.iter().filter(|record| !is_elsewhere(record)).filter_map(group::in_force).collect();
     groups.into_iter().collect::<Vec<_>>().join(", ")
 }
 

@@ -100,7 +100,8 @@ async fn a_suspended_claim_puts_nothing_right_and_says_so() {
 async fn a_second_claim_waits_and_takes_over_when_the_first_is_deleted() {
     let scene = Scene::contained(&[&["web"]]).await;
     scene.desk.claim("second", scene.spec(json!({}))).await;
-    let second = scene.desk.says("second", "Ready", "False", "HeldByAnother").await;
+    let second = scene.desk.says("second", "Ready", "True", "HeldByAnother").await;
+    assert!(holds(&second, "Contained"), "by the other one, with the group of this one's class");
     assert_eq!(status(&second).held_by.as_ref().map(|by| by.name.as_str()), Some(CLAIM));
     scene.delete_and_wait().await;
     scene.desk.contained("second").await;

@@ -14,8 +14,8 @@ use crate::{
     quarantine::{
         decide::{admission, decide},
         world::{
-            Action, ActionKind, Again, ClassSight, Decision, Facts, FinalizerStep, NamespaceSight, OperatorFacts,
-            Outcomes, Sight, View, World,
+            Action, ActionKind, Again, ClassSight, Decision, Facts, FinalizerStep, Holder, NamespaceSight,
+            OperatorFacts, Outcomes, Sight, View, World,
         },
     },
 };
@@ -107,6 +107,7 @@ pub fn scene() -> Scene {
                 instance_id: None,
             },
             holders: vec![],
+            isolation_groups: BTreeSet::new(),
             within_limit: true,
         },
         view: View {
@@ -224,6 +225,19 @@ impl Scene {
     pub fn group_gone(mut self, id: &str) -> Self {
         self.deleted_groups.insert(id.to_owned());
         self
+    }
+
+    /// Another claim, of the same instance.
+    pub fn called(self, name: &str, uid: &str) -> Self {
+        self.told(|facts| {
+            facts.claim.metadata.name = Some(name.to_owned());
+            facts.claim.metadata.uid = Some(uid.to_owned());
+        })
+    }
+
+    /// How other claims see this one.
+    pub fn holder(&self) -> Holder {
+        Holder::of(&self.facts.claim).expect("it is stored")
     }
 
     pub fn wiped(mut self) -> Self {

@@ -113,7 +113,7 @@ fn rule_13_release_is_meant() {
 #[test]
 fn the_histories_go_through_everything_that_the_rules_speak_of() {
     let seen = RefCell::new(Tally::default());
-    let config = Config { cases: 400, failure_persistence: None, ..Config::default() };
+    let config = Config { cases: 1_000, failure_persistence: None, ..Config::default() };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[1; 32]));
     let outcome = runner.run(&history(1..=60), |(start, steps)| {
         let mut simulation = Simulation::new(&start, None);
@@ -146,6 +146,9 @@ fn the_histories_go_through_everything_that_the_rules_speak_of() {
         "statuses wiped",
         "records lost",
         "claims that wait for another",
+        "claims handed over",
+        "interfaces moved",
+        "decisions with an interface that another claim took over",
     ] {
         assert!(seen.get(case).is_some_and(|times| *times > 0), "no history went through: {case}");
     }

@@ -181,17 +181,10 @@ fn what_is_held_stays_held_whatever_becomes_of_the_class() {
 
 #[test]
 fn a_claim_waits_while_another_one_holds_the_instance() {
-    let other = crate::quarantine::world::Holder {
-        namespace: "ir".to_owned(),
-        name: "first".to_owned(),
-        uid: "uid-0".to_owned(),
-        created: jiff::Timestamp::from_second(1_900_000_000).expect("in range"),
-        holds_records: true,
-        eligible: false,
-    };
+    let other = scene().called("first", "uid-0").looked().holder();
     let mut waiting = scene().told(|facts| facts.holders = vec![other]);
     let looked = waiting.look();
-    looked.says(Ready, False, Reason::HeldByAnother, &["ir/first"]);
+    looked.says(Ready, True, Reason::HeldByAnother, &["ir/first"]);
     assert_eq!(looked.status.held_by.expect("is named").uid, "uid-0");
     let mut refused = waiting.class(|class| class.namespace_selector = None);
     assert_eq!(refused.look().status.held_by, None, "what it waits for is the policy now");

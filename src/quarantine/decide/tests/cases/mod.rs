@@ -5,6 +5,7 @@ mod already_isolated;
 mod containment;
 mod dry_run;
 mod groups;
+mod holders;
 mod refusals;
 mod release;
 mod suspended;

@@ -9,7 +9,7 @@ use crate::{
     },
     quarantine::{
         tags,
-        world::{ActionKind, Again, FinalizerStep, Holder},
+        world::{ActionKind, Again, FinalizerStep},
     },
 };
 
@@ -114,14 +114,7 @@ fn lost_records_of_a_managed_group_that_is_out_of_line_are_not_taken_for_none() 
 
 #[test]
 fn what_another_claim_holds_is_not_taken_for_lost_records() {
-    let other = Holder {
-        namespace: "ir".to_owned(),
-        name: "other".to_owned(),
-        uid: "uid-2".to_owned(),
-        created: scene().facts.now,
-        holds_records: true,
-        eligible: true,
-    };
+    let other = scene().called("other", "uid-2").looked().holder();
     let mut scene = held().deleted().wiped().told(|facts| facts.holders = vec![other]);
     let looked = scene.look();
     assert_eq!(

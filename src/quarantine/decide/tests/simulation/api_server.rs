@@ -1,26 +1,31 @@
 //! The API server as far as the loop sees it: claims with resourceVersion, finalizers and deletion, one class. A write
 //! from an old copy is a conflict.
 
-use super::{ec2::INSTANCE, history::Source};
+use super::{
+    ec2::INSTANCES,
+    history::{Claim, Source},
+};
 use crate::{
     api::{
         ClassSecurityGroup, FINALIZER, IngressRule, InstanceTarget, ManagedSecurityGroup, Quarantine, QuarantineClass,
         QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
     },
-    quarantine::world::Holder,
+    quarantine::{decide::holders::named_instance, world::Holder},
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
 pub const ACCOUNT: &str = "111122223333";
 pub const REGION: &str = "eu-central-1";
-pub const CLASS_UID: &str = "class-uid";
+
+/// The classes, and the names of their isolation groups.
+pub const CLASSES: [(&str, &str); 2] = [("incident-response", "IncidentResponseSG"), ("forensics", "ForensicsSG")];
 
 pub struct ApiServer {
     pub claims: BTreeMap<String, Quarantine>,
     /// What a watch that lags behind still shows.
     cached: BTreeMap<String, Quarantine>,
-    pub class: QuarantineClass,
+    pub classes: [QuarantineClass; 2],
     version: u64,
     pub policy_refuses: bool,
     pub limit_reached: bool,
@@ -41,21 +46,10 @@ pub fn seconds(time: &Time) -> i64 {
 
 impl ApiServer {
     pub fn new(source: Source) -> Self {
-        let security_group = match source {
-            Source::Named => {
-                ClassSecurityGroup { name: Some("IncidentResponseSG".to_owned()), ..ClassSecurityGroup::default() }
-            }
-            Source::Managed => ClassSecurityGroup { managed: Some(managed()), ..ClassSecurityGroup::default() },
-        };
-        let spec: QuarantineClassSpec =
-            serde_json::from_value(serde_json::json!({ "securityGroup": {}, "namespaceSelector": {} }))
-                .expect("every other field has a default");
-        let mut class = QuarantineClass::new("incident-response", QuarantineClassSpec { security_group, ..spec });
-        class.metadata.uid = Some(CLASS_UID.to_owned());
         Self {
             claims: BTreeMap::new(),
             cached: BTreeMap::new(),
-            class,
+            classes: CLASSES.map(|(name, group)| class(name, group, source)),
             version: 0,
             policy_refuses: false,
             limit_reached: false,
@@ -63,13 +57,20 @@ impl ApiServer {
         }
     }
 
-    pub fn create(&mut self, name: &str, now: i64) {
+    pub fn class_of(&mut self, claim: &Quarantine) -> &mut QuarantineClass {
+        let [first, second] = &mut self.classes;
+        if claim.spec.class_name == second.metadata.name { second } else { first }
+    }
+
+    pub fn create(&mut self, claim: Claim, now: i64) {
+        let name = claim.name();
         if self.claims.contains_key(name) {
             return;
         }
-        let instance = InstanceTarget { id: INSTANCE.to_owned(), region: REGION.to_owned(), account_id: None };
+        let instance =
+            InstanceTarget { id: INSTANCES[claim.instance()].to_owned(), region: REGION.to_owned(), account_id: None };
         let target = Target { instance: Some(instance), finding: None };
-        let class_name = Some("incident-response".to_owned());
+        let class_name = Some(CLASSES[claim.class()].0.to_owned());
         let spec: QuarantineSpec =
             serde_json::from_value(serde_json::json!({ "target": target, "className": class_name }))
                 .expect("every other field has a default");
@@ -134,7 +135,10 @@ impl ApiServer {
             return Err(Conflict);
         }
         self.edit(&name, edit);
-        Ok(self.claims.get(&name).cloned())
+        // Nobody has the next turn with the instance before the store shows this write.
+        let written = self.claims.get(&name).cloned();
+        self.cached.extend(written.clone().map(|written| (name, written)));
+        Ok(written)
     }
 
     pub fn is_as_read(&self, read: &Quarantine) -> bool {
@@ -144,33 +148,53 @@ impl ApiServer {
         })
     }
 
-    pub fn holders_beside(&self, name: &str) -> Vec<Holder> {
-        let others = self.claims.iter().filter(|(other, _)| *other != name);
-        others
-            .map(|(other, claim)| {
-                let status = claim.status.clone().unwrap_or_default();
-                let admitted = status.class_name.is_some() && status.target.is_some();
-                Holder {
-                    namespace: "ir".to_owned(),
-                    name: other.clone(),
-                    uid: claim.metadata.uid.clone().unwrap_or_default(),
-                    created: claim.metadata.creation_timestamp.clone().expect("set on creation").0,
-                    holds_records: !status.interfaces.is_empty(),
-                    eligible: admitted && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none(),
-                }
-            })
-            .collect()
+    /// As `observe` finds them: where records pass on as they are, from the store otherwise.
+    pub fn holders_beside(&self, claim: &Quarantine, stale: bool) -> Vec<Holder> {
+        let own = named_instance(claim);
+        let same = |other: &&Quarantine| named_instance(other) == own;
+        let others: Vec<&Quarantine> =
+            self.claims.values().filter(|other| other.metadata.uid != claim.metadata.uid).collect();
+        let cached = |other: &&Quarantine| {
+            let name = other.metadata.name.as_deref().unwrap_or_default();
+            let cached = self.cached.get(name).filter(|cached| cached.metadata.uid == other.metadata.uid);
+            // What was only just created isn't in the store yet.
+            if stale { cached.cloned() } else { Some((*other).clone()) }
+        };
+        let in_store: Vec<Quarantine> = others.iter().filter_map(cached).collect();
+        let passes_on = match holds(claim) {
+            true => deleting(claim),
+            false => in_store.iter().filter(same).any(|other| holds(other) && deleting(other)),
+        };
+        let beside: Vec<Quarantine> = match passes_on {
+            true => others.iter().copied().filter(same).cloned().collect(),
+            false => in_store.iter().filter(same).cloned().collect(),
+        };
+        let elsewhere = in_store.iter().filter(|other| !same(other) && holds(other));
+        beside.iter().chain(elsewhere).filter_map(Holder::of).collect()
     }
 }
 
+fn class(name: &str, group: &str, source: Source) -> QuarantineClass {
+    let security_group = match source {
+        Source::Named => ClassSecurityGroup { name: Some(group.to_owned()), ..ClassSecurityGroup::default() },
+        Source::Managed => ClassSecurityGroup { managed: Some(managed(group)), ..ClassSecurityGroup::default() },
+    };
+    let spec: QuarantineClassSpec =
+        serde_json::from_value(serde_json::json!({ "securityGroup": {}, "namespaceSelector": {} }))
+            .expect("every other field has a default");
+    let mut class = QuarantineClass::new(name, QuarantineClassSpec { security_group, ..spec });
+    class.metadata.uid = Some(format!("uid-of-{name}"));
+    class
+}
+
+pub fn holds(claim: &Quarantine) -> bool {
+    claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty())
+}
+
 /// SSH from the responders' network, and nothing else.
-pub fn managed() -> ManagedSecurityGroup {
+fn managed(name: &str) -> ManagedSecurityGroup {
     let ssh = IngressRule { port: 22, cidrs: vec!["10.0.0.0/8".to_owned()], ..IngressRule::default() };
-    ManagedSecurityGroup {
-        name: "IncidentResponseSG".to_owned(),
-        description: "cut off".to_owned(),
-        ingress: vec![ssh],
-    }
+    ManagedSecurityGroup { name: name.to_owned(), description: "cut off".to_owned(), ingress: vec![ssh] }
 }
 
 pub fn finalized(claim: &Quarantine) -> bool {

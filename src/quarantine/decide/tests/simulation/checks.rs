@@ -12,7 +12,7 @@ use crate::{
     },
     aws::model::Interface,
     quarantine::{
-        decide::decide,
+        decide::{decide, holders::is_driven_elsewhere},
         world::{Action, ActionKind, Again, Decision, FinalizerStep, Sight, World},
     },
 };
@@ -28,6 +28,11 @@ pub fn contained(status: &QuarantineStatus) -> bool {
 
 pub fn set(groups: &[String]) -> BTreeSet<&String> {
     groups.iter().collect()
+}
+
+/// It is another claim's now, or on its way out: that it couldn't be isolated matters no more.
+fn is_past_isolating(state: InterfaceState) -> bool {
+    matches!(state, InterfaceState::TakenOver | InterfaceState::Restoring | InterfaceState::RestoreHeld)
 }
 
 impl Simulation {
@@ -76,7 +81,8 @@ impl Simulation {
         }
         let exactly = |interface: &&Interface| {
             let record = decision.status.interfaces.iter().find(|record| record.id == interface.id);
-            record.is_some_and(|record| {
+            let waits = world.facts.holders.iter().find_map(|holder| holder.record(&interface.id));
+            record.or(waits).is_some_and(|record| {
                 set(&interface.groups) == set(&record.isolation_groups[record.isolation_groups.len() - 1..])
             })
         };
@@ -144,9 +150,12 @@ impl Simulation {
             |message: &str| decision.status.conditions.iter().any(|condition| condition.message.contains(message));
         for record in recorded.status.iter().flat_map(|status| &status.interfaces) {
             let Some(seen) = view.interface(&record.id) else { continue };
+            if is_driven_elsewhere(&world.facts, view, &record.id) {
+                continue;
+            }
             let isolated = record.isolation_groups.last().map(std::slice::from_ref) == Some(&seen.groups[..]);
             for (kind, done) in [
-                (ActionKind::Isolate, isolated),
+                (ActionKind::Isolate, isolated || is_past_isolating(record.state)),
                 (ActionKind::Restore, record.state.is_final()),
                 (ActionKind::Tag, false),
             ] {

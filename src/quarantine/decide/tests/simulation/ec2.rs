@@ -10,7 +10,7 @@ use crate::{
 };
 use std::collections::BTreeMap;
 
-pub const INSTANCE: &str = "i-0123456789abcdef0";
+pub const INSTANCES: [&str; 2] = ["i-0123456789abcdef0", "i-0123456789abcdef1"];
 
 /// How old a read may be, in seconds.
 pub const LONGEST_LAG: i64 = 20;
@@ -18,7 +18,7 @@ pub const LONGEST_LAG: i64 = 20;
 pub struct Ec2 {
     pub interfaces: BTreeMap<String, Eni>,
     pub groups: BTreeMap<String, SecurityGroup>,
-    pub instance: InstanceState,
+    pub instances: [InstanceState; 2],
 }
 
 /// One network interface, and what became of it. `None`: it was deleted.
@@ -56,6 +56,13 @@ impl Eni {
     /// Everything that a read of now may show.
     pub fn readable(&self, now: i64) -> Vec<Option<&Interface>> {
         self.since(now - LONGEST_LAG)
+    }
+
+    /// What it carried in that second and in the one before.
+    pub fn readable_at(&self, then: i64) -> impl Iterator<Item = &Interface> {
+        let before = self.past.iter().rposition(|(at, _)| *at < then).unwrap_or(0);
+        let until = move |(at, _): &&(i64, Option<Interface>)| *at <= then;
+        self.past[before..].iter().take_while(until).filter_map(|(_, interface)| interface.as_ref())
     }
 
     pub fn change(&mut self, now: i64, change: impl FnOnce(&mut Interface)) {

@@ -3,16 +3,16 @@
 
 use super::{
     Broken, Simulation,
-    api_server::deleting,
+    api_server::{deleting, holds},
     broken,
     checks::{condition, contained},
-    ec2::group,
+    ec2::{Eni, INSTANCES, group},
     history::{Claim, Plan, Step},
-    original,
+    is_isolation, original,
 };
 use crate::{
     api::{Condition, ConditionType, QuarantineStatus, Reason},
-    quarantine::world::Again,
+    quarantine::{decide::holders::named_instance, world::Again},
 };
 use std::collections::BTreeMap;
 
@@ -27,8 +27,10 @@ impl Simulation {
         self.api.limit_reached = false;
         self.refuse_by_policy(false);
         self.settle()?;
-        self.check_contained()?;
-        for claim in [Claim::First, Claim::Second] {
+        for instance in INSTANCES {
+            self.check_contained(instance)?;
+        }
+        for claim in Claim::ALL {
             self.take(&Step::Delete(claim))?;
         }
         self.settle()?;
@@ -36,7 +38,7 @@ impl Simulation {
         self.clear_the_way()?;
         self.settle()?;
         self.check_only_unknown_originals_wait()?;
-        for claim in [Claim::First, Claim::Second] {
+        for claim in Claim::ALL {
             self.take(&Step::Retain(claim))?;
         }
         self.settle()?;
@@ -61,7 +63,7 @@ impl Simulation {
                 return broken(10, "a reconcile without faults was cut off");
             };
             looks += 1;
-            if looks > LOOKS * 2 {
+            if looks > LOOKS * 3 {
                 return broken(
                     10,
                     format!(
@@ -109,22 +111,15 @@ impl Simulation {
     }
 
     /// Rules 7 and 8, at rest: every interface that AWS lets us change is isolated, the others are named.
-    fn check_contained(&mut self) -> Result<(), Broken> {
+    fn check_contained(&mut self, instance: &str) -> Result<(), Broken> {
         let empty = QuarantineStatus::default();
-        let live: Vec<_> = self.api.claims.values().filter(|claim| !deleting(claim) && !claim.spec.suspend).collect();
-        let Some(driver) =
-            live.iter().find(|claim| claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty()))
-        else {
-            let held_elsewhere = self
-                .api
-                .claims
-                .values()
-                .any(|claim| claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty()));
-            let own = self
-                .ec2
-                .interfaces
-                .values()
-                .any(|eni| eni.present().is_some_and(|interface| interface.instance_id.is_some()));
+        let all: Vec<_> = self.api.claims.values().filter(|claim| named_instance(claim) == Some(instance)).collect();
+        let live: Vec<_> = all.iter().filter(|claim| !deleting(claim) && !claim.spec.suspend).collect();
+        let attached =
+            |eni: &&Eni| eni.present().is_some_and(|interface| interface.instance_id.as_deref() == Some(instance));
+        let Some(driver) = live.iter().find(|claim| holds(claim)) else {
+            let held_elsewhere = all.iter().any(|claim| holds(claim));
+            let own = self.ec2.interfaces.values().any(|eni| attached(&eni));
             return if live.is_empty() || held_elsewhere || !own {
                 Ok(())
             } else {
@@ -134,8 +129,8 @@ impl Simulation {
         let status = driver.status.as_ref().unwrap_or(&empty);
         let told = condition(status, ConditionType::Contained).cloned();
         let (mut all, mut refused) = (0, 0);
-        for eni in self.ec2.interfaces.values() {
-            let Some(interface) = eni.present().filter(|interface| interface.instance_id.is_some()) else { continue };
+        for eni in self.ec2.interfaces.values().filter(attached) {
+            let Some(interface) = eni.present() else { continue };
             all += 1;
             let isolated = interface.groups.len() == 1 && self.isolates(&interface.groups[0]);
             if isolated {
@@ -149,10 +144,11 @@ impl Simulation {
                 return broken(8, format!("{} is refused, and the condition doesn't name it: {told:?}", interface.id));
             }
         }
-        let open =
-            self.ec2.groups.values().any(|group| {
-                group.name == "IncidentResponseSG" && !group.egress.is_empty() && self.ec2.used(&group.id)
-            });
+        let open = self
+            .ec2
+            .groups
+            .values()
+            .any(|group| is_isolation(&group.name) && !group.egress.is_empty() && self.ec2.used(&group.id));
         if all > 0 && refused == 0 && !open && !contained(status) && !self.elsewhere_refused(status) {
             return broken(7, format!("every interface is isolated, and Contained isn't True: {status:#?}"));
         }
@@ -186,6 +182,7 @@ impl Simulation {
                 Reason::OriginalGroupMissing,
                 Reason::InterfaceRefused,
                 Reason::RecordsLost,
+                Reason::HandingOver,
             ];
             if !waits.iter().any(|reason| ready.reason == reason.as_str()) {
                 return broken(
@@ -199,7 +196,7 @@ impl Simulation {
 
     /// What a person does about each of those reasons, but the last one.
     fn clear_the_way(&mut self) -> Result<(), Broken> {
-        for claim in [Claim::First, Claim::Second] {
+        for claim in Claim::ALL {
             self.take(&Step::Suspend(claim, false))?;
             self.take(&Step::Approve(claim))?;
         }
@@ -226,8 +223,9 @@ impl Simulation {
                     .is_some_and(|seen| seen.managed_by.is_some());
                 record.original_security_groups.is_none() || stray || managed
             });
-            let lost = condition(&status, ConditionType::Ready)
-                .is_some_and(|ready| ready.reason == Reason::RecordsLost.as_str());
+            let lost = condition(&status, ConditionType::Ready).is_some_and(|ready| {
+                [Reason::RecordsLost, Reason::HandingOver].iter().any(|reason| ready.reason == reason.as_str())
+            });
             if !lost && (left.is_empty() || !unknown) {
                 return broken(4, format!("nothing stands in the way, and it isn't released: {status:#?}"));
             }

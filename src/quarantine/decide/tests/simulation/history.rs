@@ -26,6 +26,8 @@ pub struct Begin {
     pub groups: usize,
     /// In the second VPC.
     pub second_vpc: bool,
+    /// Attached to the second instance.
+    pub second_instance: bool,
     /// AWS manages it, and refuses changes.
     pub managed_by_aws: bool,
 }
@@ -57,7 +59,10 @@ pub enum Step {
     Attach(Begin),
     Detach(usize),
     DeleteInterface(usize),
-    Terminate,
+    /// The interface goes to this instance, from wherever it is.
+    Move(usize, usize),
+    /// One of the instances.
+    Terminate(usize),
     Refuse(usize, bool),
     DeleteGroup(usize),
     /// Somebody opens the isolation group.
@@ -71,16 +76,31 @@ pub enum Step {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
+    /// Of the first instance and the first class.
     First,
+    /// Of the first instance and the second class.
     Second,
+    /// Of the second instance and the first class.
+    Third,
 }
 
 impl Claim {
+    pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Third];
+
     pub fn name(self) -> &'static str {
         match self {
             Self::First => "first",
             Self::Second => "second",
+            Self::Third => "third",
         }
+    }
+
+    pub fn instance(self) -> usize {
+        usize::from(self == Self::Third)
+    }
+
+    pub fn class(self) -> usize {
+        usize::from(self == Self::Second)
     }
 }
 
@@ -116,8 +136,15 @@ pub enum Fault {
 
 fn begin() -> impl Strategy<Value = Begin> {
     let groups = prop_oneof![3 => Just(1), 3 => Just(2), 2 => Just(3), 2 => Just(5), 1 => Just(0)];
-    (groups, proptest::bool::weighted(0.2), proptest::bool::weighted(0.07))
-        .prop_map(|(groups, second_vpc, managed_by_aws)| Begin { groups, second_vpc, managed_by_aws })
+    let seldom = proptest::bool::weighted;
+    (groups, seldom(0.2), seldom(0.25), seldom(0.07)).prop_map(
+        |(groups, second_vpc, second_instance, managed_by_aws)| Begin {
+            groups,
+            second_vpc,
+            second_instance,
+            managed_by_aws,
+        },
+    )
 }
 
 pub fn start() -> impl Strategy<Value = Start> {
@@ -131,7 +158,7 @@ pub fn start() -> impl Strategy<Value = Start> {
 }
 
 fn claim() -> impl Strategy<Value = Claim> {
-    prop_oneof![4 => Just(Claim::First), 1 => Just(Claim::Second)]
+    prop_oneof![5 => Just(Claim::First), 3 => Just(Claim::Second), 2 => Just(Claim::Third)]
 }
 
 fn fault() -> impl Strategy<Value = Fault> {
@@ -162,7 +189,8 @@ fn step() -> impl Strategy<Value = Step> {
         40 => (claim(), plan()).prop_map(|(claim, plan)| Step::Look(claim, plan)),
         12 => prop_oneof![1..10_i64, 20..70_i64, 100..400_i64].prop_map(Step::Pass),
         1 => Just(Step::Create(Claim::First)),
-        2 => Just(Step::Create(Claim::Second)),
+        3 => Just(Step::Create(Claim::Second)),
+        2 => Just(Step::Create(Claim::Third)),
         4 => claim().prop_map(Step::Delete),
         2 => (claim(), any::<bool>()).prop_map(|(claim, on)| Step::Suspend(claim, on)),
         1 => claim().prop_map(Step::Retain),
@@ -178,7 +206,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => begin().prop_map(Step::Attach),
         1 => one.clone().prop_map(Step::Detach),
         1 => one.clone().prop_map(Step::DeleteInterface),
-        1 => Just(Step::Terminate),
+        2 => (one.clone(), 0..2_usize).prop_map(|(eni, instance)| Step::Move(eni, instance)),
+        1 => (0..2_usize).prop_map(Step::Terminate),
         2 => (one.clone(), any::<bool>()).prop_map(|(eni, on)| Step::Refuse(eni, on)),
         1 => one.prop_map(Step::DeleteGroup),
         1 => Just(Step::OpenGroup),

@@ -2,7 +2,7 @@
 
 use super::{
     Broken, Simulation,
-    api_server::deleting,
+    api_server::{deleting, finalized},
     broken,
     checks::set,
     ec2::{Eni, LONGEST_LAG},
@@ -12,6 +12,7 @@ use crate::{
     api::{InterfaceState, InterfaceStatus, Quarantine, RELEASE_ANNOTATION, RecordSource, ReleasePolicy},
     aws::model::Interface,
     quarantine::{
+        decide::holders::named_instance,
         tags,
         world::{Decision, Sight, World},
     },
@@ -29,6 +30,8 @@ impl Simulation {
         if retain {
             self.tally.count("claims retained");
             self.retained.extend(claim.metadata.uid.clone());
+            self.given_up
+                .extend(claim.status.iter().flat_map(|status| &status.interfaces).map(|given| given.id.clone()));
             return Ok(());
         }
         for record in &decision.status.interfaces {
@@ -42,11 +45,22 @@ impl Simulation {
             let left = eni.present().into_iter().flat_map(|seen| tags::ours(&seen.tags));
             let in_every_read =
                 |key: &&String| readable.iter().all(|seen| seen.is_none_or(|seen| seen.tags.contains_key(*key)));
-            if ours && left.into_iter().any(|key| in_every_read(&key)) {
+            let told = eni.present().and_then(|seen| tags::read(&seen.tags));
+            let theirs = told.is_some_and(|told| {
+                told.quarantine_uid != claim.metadata.uid.clone().unwrap_or_default()
+                    && self.api.claims.values().any(|other| other.metadata.uid.as_ref() == Some(&told.quarantine_uid))
+            });
+            if ours && !theirs && !self.taken_over(claim, &record.id) && left.into_iter().any(|key| in_every_read(&key))
+            {
                 return broken(4, format!("let go while {} still carries our tags", record.id));
             }
             let groups = eni.present().map(|seen| seen.groups.clone()).unwrap_or_default();
-            if ours && groups.iter().any(|group| self.isolates(group)) {
+            let own = record.original_security_groups.as_deref().unwrap_or_default();
+            if ours
+                && groups.iter().any(|group| record.isolation_groups.contains(group) && !own.contains(group))
+                && !self.taken_over(claim, &record.id)
+                && !self.given_up.contains(&record.id)
+            {
                 return broken(4, format!("let go while {} carries {groups:?}: {record:?}", record.id));
             }
         }
@@ -63,7 +77,9 @@ impl Simulation {
             let originals = new.original_security_groups.clone().unwrap_or_default();
             if new.state == InterfaceState::Restored {
                 let gone = |id: &str| {
-                    decision.status.interfaces.iter().any(|new| new.id == id && new.state == InterfaceState::Gone)
+                    decision.status.interfaces.iter().any(|new| {
+                        new.id == id && matches!(new.state, InterfaceState::Gone | InterfaceState::TakenOver)
+                    })
                 };
                 let mut still_held = world.facts.claim.clone();
                 if let Some(status) = &mut still_held.status {
@@ -80,6 +96,7 @@ impl Simulation {
                 InterfaceState::Restored => readable.iter().flatten().any(|seen| restored(seen)),
                 InterfaceState::Gone => readable.last().is_none_or(Option::is_none),
                 InterfaceState::NotOurs => readable.iter().flatten().any(|seen| left(seen)),
+                InterfaceState::TakenOver => self.taken_over(&world.facts.claim, &new.id),
                 _ => world.facts.claim.spec.release.policy == ReleasePolicy::Retain,
             };
             if !ok {
@@ -89,8 +106,16 @@ impl Simulation {
         Ok(())
     }
 
+    /// Whether another claim, which stays, has a record of the interface.
+    fn taken_over(&self, claim: &Quarantine, id: &str) -> bool {
+        let others = self.api.claims.values().filter(|other| other.metadata.uid != claim.metadata.uid);
+        others
+            .filter(|other| finalized(other))
+            .any(|other| record(other, id).is_some_and(|record| !record.state.is_final()))
+    }
+
     fn check_nothing_left_isolated(&mut self, world: &World, decision: &Decision) -> Result<(), Broken> {
-        if !decision.status.interfaces.is_empty() || world.facts.holders.iter().any(|holder| holder.holds_records) {
+        if !decision.status.interfaces.is_empty() || world.facts.holders.iter().any(|holder| holder.holds()) {
             self.tally.count("claims released");
             return Ok(());
         }
@@ -100,11 +125,11 @@ impl Simulation {
             .ec2
             .interfaces
             .values()
-            .filter(|eni| eni.present().is_some_and(|interface| interface.instance_id.is_some()));
+            .filter(|eni| eni.present().is_some_and(|seen| seen.instance_id.as_deref() == named_instance(claim)));
         for eni in own {
             let readable = eni.readable(self.now);
             let isolated = |seen: &Option<&Interface>| {
-                seen.is_some_and(|seen| seen.groups.iter().any(|group| self.isolates(group)))
+                seen.is_some_and(|seen| seen.groups.iter().any(|group| self.isolates_for(claim, group)))
             };
             if readable.iter().all(isolated) || (isolated(&eni.present()) && self.swapped_by(claim, eni)) {
                 return broken(4, format!("let go without records while {readable:?} is isolated"));

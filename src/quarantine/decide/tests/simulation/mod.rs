@@ -17,13 +17,14 @@ pub use tally::Tally;
 use super::planted::Planted;
 use crate::{
     api::{
-        InterfaceStatus, MissingGroups, RECONCILE_ANNOTATION, RELEASE_ANNOTATION, ReleaseApproval, ReleasePolicy, Time,
+        InterfaceStatus, MissingGroups, Quarantine, RECONCILE_ANNOTATION, RELEASE_ANNOTATION, ReleaseApproval,
+        ReleasePolicy, Time,
     },
     aws::model::{InstanceState, Interface, Tags},
-    quarantine::tags,
+    quarantine::{decide::holders::isolation_groups, tags},
 };
-use api_server::{ApiServer, at};
-use ec2::{Ec2, Eni, INSTANCE, everyone, group};
+use api_server::{ApiServer, CLASSES, at};
+use ec2::{Ec2, Eni, INSTANCES, everyone, group};
 use history::{Begin, Claim, Source, Start, Step};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,8 +55,12 @@ pub struct Simulation {
     late: Vec<operator::Late>,
     /// Claims that were let go by policy Retain.
     retained: BTreeSet<String>,
+    /// The interfaces of their records.
+    given_up: BTreeSet<String>,
     /// Whether every release had to wait for a person when the claim's first records were stored.
     approval_asked: BTreeMap<String, bool>,
+    /// What was ever recorded of each interface.
+    recorded: BTreeMap<String, BTreeSet<Vec<String>>>,
     made: usize,
 }
 
@@ -70,11 +75,13 @@ impl Simulation {
                 groups.insert(id.clone(), group(&id, &format!("app-{n}"), vpc));
             }
             if start.source == Source::Named {
-                let id = isolation(vpc);
-                groups.insert(id.clone(), group(&id, "IncidentResponseSG", vpc));
+                for (_, name) in CLASSES {
+                    let id = isolation(vpc, name);
+                    groups.insert(id.clone(), group(&id, name, vpc));
+                }
             }
         }
-        let ec2 = Ec2 { interfaces: BTreeMap::new(), groups, instance: InstanceState::Present };
+        let ec2 = Ec2 { interfaces: BTreeMap::new(), groups, instances: [InstanceState::Present; 2] };
         let mut this = Self {
             now: 1_000,
             ec2,
@@ -86,16 +93,18 @@ impl Simulation {
             proven: BTreeSet::new(),
             late: Vec::new(),
             retained: BTreeSet::new(),
+            given_up: BTreeSet::new(),
             approval_asked: BTreeMap::new(),
+            recorded: BTreeMap::new(),
             made: 0,
         };
         if start.approval {
-            this.api.class.spec.release_approval = ReleaseApproval::Always;
+            this.approve_always(ReleaseApproval::Always);
         }
         for begin in &start.interfaces {
             this.attach(*begin);
         }
-        this.api.create(Claim::First.name(), this.now);
+        this.api.create(Claim::First, this.now);
         this
     }
 
@@ -116,7 +125,7 @@ impl Simulation {
                 self.reconcile(claim.name(), plan)?;
             }
             Step::Pass(seconds) => self.now += seconds,
-            Step::Create(claim) => self.api.create(claim.name(), now),
+            Step::Create(claim) => self.api.create(*claim, now),
             Step::Delete(claim) => self.api.edit(claim.name(), |claim| {
                 claim.metadata.deletion_timestamp.get_or_insert(Time(at(now)));
             }),
@@ -142,7 +151,8 @@ impl Simulation {
                     eni.delete(now);
                 }
             }
-            Step::Terminate => self.terminate(),
+            Step::Move(eni, instance) => self.attach_to(*eni, *instance),
+            Step::Terminate(instance) => self.terminate(*instance),
             Step::Refuse(eni, on) => {
                 if let Some(eni) = self.eni(*eni) {
                     eni.refused = *on;
@@ -158,7 +168,7 @@ impl Simulation {
             Step::PolicyRefuses(on) => self.refuse_by_policy(*on),
             Step::LimitReached(on) => self.api.limit_reached = *on,
             Step::NamespaceGoes => self.namespace_goes(),
-            Step::RelaxApproval => self.api.class.spec.release_approval = ReleaseApproval::WhenUnusual,
+            Step::RelaxApproval => self.approve_always(ReleaseApproval::WhenUnusual),
         }
         Ok(())
     }
@@ -171,6 +181,9 @@ impl Simulation {
 
     fn wipe(&mut self, claim: &str) {
         self.tally.count("statuses wiped");
+        // It is admitted anew.
+        let uid = self.api.claims.get(claim).and_then(|claim| claim.metadata.uid.clone());
+        uid.and_then(|uid| self.approval_asked.remove(&uid));
         self.api.wipe(claim);
     }
 
@@ -204,7 +217,7 @@ impl Simulation {
                 vpc_id: interface.vpc_id.clone(),
                 original_security_groups: (n != 0).then(|| vec![original(&interface.vpc_id, n)]),
                 isolation_groups: vec![if n < 3 {
-                    isolation(&interface.vpc_id)
+                    isolation(&interface.vpc_id, CLASSES[0].1)
                 } else {
                     original(&interface.vpc_id, n)
                 }],
@@ -228,16 +241,17 @@ impl Simulation {
     }
 
     fn attach(&mut self, begin: Begin) {
-        if self.ec2.interfaces.len() >= 6 || self.ec2.instance == InstanceState::Terminated {
+        let instance = usize::from(begin.second_instance);
+        if self.ec2.interfaces.len() >= 6 || self.ec2.instances[instance] == InstanceState::Terminated {
             return;
         }
         self.made += 1;
         let id = format!("eni-{}", self.made);
         let vpc_id = if begin.second_vpc { "vpc-2" } else { "vpc-1" };
-        let isolated = begin.groups == 0 && self.ec2.groups.contains_key(&isolation(vpc_id));
+        let isolated = begin.groups == 0 && self.ec2.groups.contains_key(&isolation(vpc_id, CLASSES[0].1));
         let own = (0..begin.groups.max(1)).map(|n| original(vpc_id, n));
         let groups = if isolated {
-            vec![isolation(vpc_id)]
+            vec![isolation(vpc_id, CLASSES[0].1)]
         } else {
             own.filter(|id| self.ec2.groups.contains_key(id)).collect()
         };
@@ -247,7 +261,7 @@ impl Simulation {
         let interface = Interface {
             id: id.clone(),
             vpc_id: vpc_id.to_owned(),
-            instance_id: Some(INSTANCE.to_owned()),
+            instance_id: Some(INSTANCES[instance].to_owned()),
             groups,
             tags: Tags::new(),
             managed_by: begin.managed_by_aws.then(|| "amazon-elb".to_owned()),
@@ -256,21 +270,40 @@ impl Simulation {
         self.ec2.interfaces.insert(id, Eni::new(self.now, interface));
     }
 
-    fn terminate(&mut self) {
-        self.ec2.instance = InstanceState::Terminated;
+    /// An interface can't be moved while AWS manages it, nor to an instance that is gone.
+    fn attach_to(&mut self, eni: usize, instance: usize) {
+        let free = self.ec2.instances[instance] == InstanceState::Present;
         let now = self.now;
-        let attached = |eni: &&mut Eni| eni.present().is_some_and(|interface| interface.instance_id.is_some());
+        let moved = self.eni(eni).filter(|eni| free && eni.present().is_some_and(|seen| seen.managed_by.is_none()));
+        if let Some(eni) = moved {
+            eni.change(now, |interface| interface.instance_id = Some(INSTANCES[instance].to_owned()));
+            self.tally.count("interfaces moved");
+        }
+    }
+
+    fn terminate(&mut self, instance: usize) {
+        self.ec2.instances[instance] = InstanceState::Terminated;
+        let now = self.now;
+        let attached = |eni: &&mut Eni| {
+            eni.present().is_some_and(|interface| interface.instance_id.as_deref() == Some(INSTANCES[instance]))
+        };
         self.ec2.interfaces.values_mut().filter(attached).for_each(|eni| eni.delete(now));
     }
 
+    fn approve_always(&mut self, approval: ReleaseApproval) {
+        self.api.classes.iter_mut().for_each(|class| class.spec.release_approval = approval);
+    }
+
     fn open_groups(&mut self) {
-        let groups = self.ec2.groups.values_mut().filter(|group| group.name == "IncidentResponseSG");
+        let groups = self.ec2.groups.values_mut().filter(|group| is_isolation(&group.name));
         groups.for_each(|group| group.egress = vec![everyone()]);
     }
 
     fn refuse_by_policy(&mut self, on: bool) {
         self.api.policy_refuses = on;
-        self.api.class.spec.namespace_selector = (!on).then(Default::default);
+        for class in &mut self.api.classes {
+            class.spec.namespace_selector = (!on).then(Default::default);
+        }
     }
 
     fn namespace_goes(&mut self) {
@@ -284,9 +317,18 @@ impl Simulation {
         }
     }
 
+    /// Whether the claim can know that the group isolates: it is its own class's, or somebody's record says so.
+    fn isolates_for(&self, claim: &Quarantine, group: &str) -> bool {
+        let class =
+            self.api.classes.iter().zip(CLASSES).find(|(class, _)| class.metadata.name == claim.spec.class_name);
+        let own =
+            class.is_some_and(|(_, (_, name))| self.ec2.groups.get(group).is_some_and(|known| known.name == name));
+        own || isolation_groups(&self.api.classes, self.api.claims.values()).contains(group)
+    }
+
     /// Whether the group isolates in this world.
     fn isolates(&self, group: &str) -> bool {
-        self.ec2.groups.get(group).is_some_and(|group| group.name == "IncidentResponseSG")
+        self.ec2.groups.get(group).is_some_and(|group| is_isolation(&group.name))
     }
 }
 
@@ -294,6 +336,10 @@ fn original(vpc: &str, n: usize) -> String {
     format!("sg-{vpc}-{n}")
 }
 
-fn isolation(vpc: &str) -> String {
-    format!("sg-{vpc}-isolation")
+fn isolation(vpc: &str, name: &str) -> String {
+    format!("sg-{vpc}-{name}")
+}
+
+fn is_isolation(name: &str) -> bool {
+    CLASSES.iter().any(|(_, group)| *group == name)
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Broken, Simulation,
-    api_server::{ACCOUNT, CLASS_UID, Conflict, REGION, managed},
+    api_server::{ACCOUNT, Conflict, REGION},
     broken,
     history::{Fault, Plan},
     writes::record,
@@ -64,7 +64,7 @@ impl Simulation {
         let mut outcomes = Outcomes::default();
         for round in 0..ROUNDS {
             let lag = plan.lags.get(round).copied().unwrap_or(0);
-            let world = self.world(claim, outcomes, lag, plan.blind && round == 0);
+            let world = self.world(claim, outcomes, lag, plan.blind && round == 0, plan.stale_store);
             let mut decision = decide(&world);
             if let Some(planted) = self.planted {
                 planted.corrupt(&world, &mut decision);
@@ -140,7 +140,9 @@ impl Simulation {
         }
         if claim.status.as_ref() != Some(&decision.status) {
             ended.writes += 1;
-            self.check_status_write(&claim, decision)?;
+            if self.api.is_as_read(&claim) {
+                self.check_status_write(&claim, decision)?;
+            }
             let status = decision.status.clone();
             match self.write(&claim, calls, "status", |claim| claim.status = Some(status)) {
                 Ok(Some(written)) => claim = written,
@@ -201,14 +203,14 @@ impl Simulation {
                 Fault::Denied => Err(Problem::from_code("ec2", "UnauthorizedOperation", "")),
                 Fault::AnswerLost => {
                     // What AWS would have answered is not known to anybody.
-                    let _ = self.perform(action);
+                    let _ = self.perform(world, action);
                     Err(Problem::no_answer("ec2", "cut"))
                 }
                 Fault::Late => {
                     self.perform_late(world, action);
                     Err(Problem::no_answer("ec2", "cut"))
                 }
-                Fault::None | Fault::CrashBefore | Fault::CrashAfter => self.perform(action),
+                Fault::None | Fault::CrashBefore | Fault::CrashAfter => self.perform(world, action),
             };
             calls.last_call = "action";
             if fault == Fault::CrashAfter {
@@ -220,7 +222,7 @@ impl Simulation {
         Ok(Ok((!settled).then_some(outcomes)))
     }
 
-    fn perform(&mut self, action: &Action) -> Result<(), Problem> {
+    fn perform(&mut self, world: &World, action: &Action) -> Result<(), Problem> {
         let now = self.now;
         match action {
             Action::Isolate { interface_id, groups } | Action::Restore { interface_id, groups } => {
@@ -229,7 +231,7 @@ impl Simulation {
             Action::Tag { interface_ids, tags } => self.ec2.tag(now, interface_ids, tags),
             Action::Untag { interface_ids, keys } => self.ec2.untag(now, interface_ids, keys),
             Action::MakeGroup { vpc_id } => {
-                self.make_group(vpc_id);
+                self.make_group(world, vpc_id);
                 Ok(())
             }
             Action::MendGroup { group_id, mend } => self.ec2.mend(group_id, mend),
@@ -248,7 +250,7 @@ impl Simulation {
                 });
             }
             // What AWS would have answered is not known to anybody.
-            other => drop(self.perform(other)),
+            other => drop(self.perform(world, other)),
         }
     }
 
@@ -258,31 +260,39 @@ impl Simulation {
         self.late = rest;
         for Late { at, claim_uid, interface_id, groups } in Vec::from_iter::<Vec<_>>(due) {
             let applied = self.ec2.set_groups(at, &interface_id, &groups).is_ok();
-            let claim = self.api.claims.values().find(|claim| claim.metadata.uid.as_ref() == Some(&claim_uid));
-            let held =
-                claim.and_then(|claim| record(claim, &interface_id)).is_none_or(|record| !record.state.is_final());
-            let given_up = self.retained.contains(&claim_uid);
-            if applied && !given_up && groups.iter().any(|group| self.isolates(group)) && (claim.is_none() || !held) {
+            let holds =
+                |claim: &Quarantine| record(claim, &interface_id).is_some_and(|record| !record.state.is_final());
+            let isolates = groups.iter().any(|group| self.isolates(group));
+            // Its record may have been lost meanwhile: then it is found again.
+            let sender = |claim: &Quarantine| {
+                claim.metadata.uid.as_ref() == Some(&claim_uid) && record(claim, &interface_id).is_none()
+            };
+            let wanted = self.api.claims.values().any(|claim| holds(claim) || sender(claim))
+                || self.retained.contains(&claim_uid);
+            if applied && isolates && !wanted {
                 return broken(4, format!("{interface_id} is isolated by a swap that arrives after it was let go"));
             }
         }
         Ok(())
     }
 
-    fn make_group(&mut self, vpc_id: &str) {
-        let id = super::isolation(vpc_id);
-        if !self.ec2.groups.contains_key(&id) {
-            self.ec2.create_group(&id, &managed().name, vpc_id, tags::of_managed_group(CLASS_UID, super::CLUSTER));
-        }
-        let groups = &mut self.api.class.status.get_or_insert_default().managed_groups;
+    fn make_group(&mut self, world: &World, vpc_id: &str) {
+        let class = self.api.class_of(&world.facts.claim);
+        let declared = class.spec.security_group.managed.clone().expect("only a managed group is made");
+        let id = super::isolation(vpc_id, &declared.name);
+        let tags = tags::of_managed_group(class.metadata.uid.as_deref().unwrap_or_default(), super::CLUSTER);
+        let groups = &mut class.status.get_or_insert_default().managed_groups;
         if groups.iter().all(|known| known.vpc_id != vpc_id) {
             let made = ManagedGroup {
                 account_id: ACCOUNT.to_owned(),
                 region: REGION.to_owned(),
                 vpc_id: vpc_id.to_owned(),
-                group_id: id,
+                group_id: id.clone(),
             };
             groups.push(made);
+        }
+        if !self.ec2.groups.contains_key(&id) {
+            self.ec2.create_group(&id, &declared.name, vpc_id, tags);
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::{
     CLUSTER, Simulation,
     api_server::{ACCOUNT, at, deleting},
-    ec2::INSTANCE,
+    ec2::INSTANCES,
 };
 use crate::{
     api::Quarantine,
@@ -12,18 +12,21 @@ use crate::{
         problem::Problem,
     },
     quarantine::{
-        decide::admission,
+        decide::{
+            admission,
+            holders::{isolation_groups, named_instance},
+        },
         world::{ClassSight, Facts, NamespaceSight, OperatorFacts, Outcomes, Sight, View, World},
     },
 };
 use std::collections::BTreeSet;
 
 impl Simulation {
-    pub fn world(&self, claim: Quarantine, outcomes: Outcomes, lag: i64, blind: bool) -> World {
+    pub fn world(&mut self, claim: Quarantine, outcomes: Outcomes, lag: i64, blind: bool, stale: bool) -> World {
         let holds = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
         let facts = Facts {
             now: at(self.now),
-            class: ClassSight::Found(Box::new(self.api.class.clone())),
+            class: ClassSight::Found(Box::new(self.api.class_of(&claim).clone())),
             namespace: NamespaceSight { deleting: self.api.namespace_deleting, ..NamespaceSight::default() },
             crd_deleting: false,
             operator: OperatorFacts {
@@ -32,7 +35,8 @@ impl Simulation {
                 cluster_uid: CLUSTER.to_owned(),
                 instance_id: None,
             },
-            holders: self.api.holders_beside(claim.metadata.name.as_deref().unwrap_or_default()),
+            holders: self.api.holders_beside(&claim, stale),
+            isolation_groups: isolation_groups(&self.api.classes, self.api.claims.values()),
             within_limit: holds || !self.api.limit_reached,
             claim,
         };
@@ -52,8 +56,9 @@ impl Simulation {
         let recorded: BTreeSet<&String> = records.clone().map(|record| &record.id).collect();
         let seen = self.ec2.interfaces.values().filter_map(|eni| eni.seen(self.now, lag));
         let (mut interfaces, mut own) = (Vec::new(), BTreeSet::new());
+        let instance = named_instance(&facts.claim).unwrap_or_default();
         for interface in seen {
-            let attached = interface.instance_id.as_deref() == Some(INSTANCE);
+            let attached = interface.instance_id.as_deref() == Some(instance);
             if attached {
                 own.insert(interface.id.clone());
             }
@@ -65,17 +70,16 @@ impl Simulation {
             facts.class.found().and_then(|class| class.status.as_ref()).map(|status| status.managed_groups.clone());
         let mut ids: BTreeSet<String> = records.clone().flat_map(|record| record.isolation_groups.clone()).collect();
         ids.extend(managed.unwrap_or_default().into_iter().map(|group| group.group_id));
-        let by_name = facts.class.found().is_some_and(|class| class.spec.security_group.name.is_some());
-        let wanted =
-            |group: &&SecurityGroup| ids.contains(&group.id) || (by_name && group.name == "IncidentResponseSG");
+        let name = facts.class.found().and_then(|class| class.spec.security_group.name.clone());
+        let wanted = |group: &&SecurityGroup| ids.contains(&group.id) || name.as_ref() == Some(&group.name);
         let originals = records
             .filter(|record| !record.state.is_final())
             .flat_map(|record| record.original_security_groups.iter().flatten());
         let present = originals.filter(|id| self.ec2.groups.contains_key(*id)).cloned().collect();
         View {
             instance: Some(Instance {
-                id: INSTANCE.to_owned(),
-                state: self.ec2.instance,
+                id: instance.to_owned(),
+                state: self.ec2.instances[INSTANCES.iter().position(|id| *id == instance).unwrap_or_default()],
                 tags: Tags::new(),
                 volumes_deleted_on_termination: vec![],
             }),

@@ -1,6 +1,6 @@
 //! What histories went through: a property that never met its case proves nothing.
 
-use super::{Simulation, checks::contained};
+use super::{Simulation, api_server::deleting, checks::contained};
 use crate::{
     api::{InterfaceState, InterfaceStatus, Reason},
     quarantine::world::{Decision, World},
@@ -40,6 +40,7 @@ impl Simulation {
                 Reason::RecordsLost => self.tally.count("records lost"),
                 Reason::IsolationGroupOpen => self.tally.count("open groups seen"),
                 Reason::OriginalGroupMissing => self.tally.count("original groups missing"),
+                Reason::TakenOver if deleting(claim) => self.tally.count("claims handed over"),
                 Reason::HeldByAnother => self.tally.count("claims that wait for another"),
                 _ => {}
             }
@@ -55,6 +56,9 @@ impl Simulation {
         };
         if records.iter().any(|record| learnt(&record)) {
             self.tally.count("first reads that were stale");
+        }
+        if !deleting(claim) && records.iter().any(|record| record.state == InterfaceState::TakenOver) {
+            self.tally.count("decisions with an interface that another claim took over");
         }
         if records.iter().any(|record| record.state == InterfaceState::Gone) {
             self.tally.count("decisions with an interface gone");

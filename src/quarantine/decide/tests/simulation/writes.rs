@@ -3,24 +3,23 @@
 
 use super::{
     Broken, Simulation,
-    api_server::{at, deleting, finalized, seconds},
+    api_server::{at, deleting, finalized, holds, seconds},
     broken,
     checks::set,
-    ec2::{Eni, LONGEST_LAG},
+    ec2::Eni,
 };
 use crate::{
     api::{InterfaceState, InterfaceStatus, MissingGroups, Quarantine, RecordSource, ReleaseApproval},
     aws::model::Interface,
-    quarantine::world::{Action, Decision, Sight, World},
+    quarantine::{
+        decide::holders::named_instance,
+        world::{Action, Decision, Sight, World},
+    },
 };
 use std::collections::BTreeSet;
 
 pub fn record<'a>(claim: &'a Quarantine, id: &str) -> Option<&'a InterfaceStatus> {
     claim.status.iter().flat_map(|status| &status.interfaces).find(|record| record.id == id)
-}
-
-fn holds_records(claim: &Quarantine) -> bool {
-    claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty())
 }
 
 impl Simulation {
@@ -37,24 +36,21 @@ impl Simulation {
             if !new.isolation_groups.starts_with(&old.isolation_groups) || new.recorded_at != old.recorded_at {
                 return broken(2, format!("the record of {} is rewritten: {old:?} then {new:?}", old.id));
             }
-            let came_back = old.state == InterfaceState::Gone && !deleting(stored);
+            let came_back = matches!(old.state, InterfaceState::Gone | InterfaceState::TakenOver) && !deleting(stored);
             if old.state.is_final() && new.state != old.state && !came_back {
                 return broken(2, format!("{} was accounted for and isn't any more: {old:?} then {new:?}", old.id));
             }
         }
         for new in &decision.status.interfaces {
-            let originals = new.original_security_groups.as_deref().unwrap_or_default();
-            if new.original_security_groups.is_some()
-                && (originals.is_empty() || originals.iter().any(|group| self.isolates(group)))
-            {
-                return broken(2, format!("an isolation group became an original of {}: {originals:?}", new.id));
-            }
             let old = record(stored, &new.id);
-            if old.is_none_or(|old| old.original_security_groups.is_none()) && new.original_security_groups.is_some() {
-                self.check_new_originals(new)?;
+            let learnt = old.is_none_or(|old| old.original_security_groups.is_none());
+            if new.original_security_groups.is_some() && learnt && !self.is_taken_over(new) {
+                self.check_new_originals(stored, new)?;
             }
             let held_by_another = |other: &&Quarantine| {
                 other.metadata.uid != stored.metadata.uid
+                    && named_instance(other) == named_instance(stored)
+                    && !deleting(other)
                     && record(other, &new.id).is_some_and(|record| !record.state.is_final())
             };
             if old.is_none() && self.api.claims.values().any(|other| held_by_another(&other)) {
@@ -68,20 +64,40 @@ impl Simulation {
         Ok(())
     }
 
-    /// Whether every release had to wait for a person when the claim's first records were stored.
+    /// Whether every release had to wait for a person when the claim's first records were stored; and what is recorded.
     pub fn note_admission(&mut self, stored: &Quarantine) {
-        let Some(uid) = stored.metadata.uid.clone().filter(|_| holds_records(stored)) else { return };
-        let asked = self.api.class.spec.release_approval == ReleaseApproval::Always;
+        let Some(uid) = stored.metadata.uid.clone().filter(|_| holds(stored)) else { return };
+        let asked = self.api.class_of(stored).spec.release_approval == ReleaseApproval::Always;
         self.approval_asked.entry(uid).or_insert(asked);
+        for record in stored.status.iter().flat_map(|status| &status.interfaces) {
+            self.recorded.entry(record.id.clone()).or_default().extend(record.original_security_groups.clone());
+        }
     }
 
-    fn check_new_originals(&self, new: &InterfaceStatus) -> Result<(), Broken> {
+    /// Whether the originals are what another claim recorded.
+    fn is_taken_over(&self, new: &InterfaceStatus) -> bool {
+        let known = new.original_security_groups.as_ref().zip(self.recorded.get(&new.id));
+        known.is_some_and(|(originals, known)| known.contains(originals))
+    }
+
+    fn check_new_originals(&self, stored: &Quarantine, new: &InterfaceStatus) -> Result<(), Broken> {
+        let originals = new.original_security_groups.as_deref().unwrap_or_default();
+        if originals.is_empty() || originals.iter().any(|group| self.isolates_for(stored, group)) {
+            return broken(
+                2,
+                format!(
+                    "an isolation group became an original of {}: {originals:?} {new:?} {:?}",
+                    new.id, stored.metadata.name
+                ),
+            );
+        }
         if new.recorded_from == RecordSource::Tags {
             return Ok(());
         }
         let carried = self.ec2.interfaces.get(&new.id).map(|eni| eni.readable(self.now)).unwrap_or_default();
         let own = |seen: &Interface| {
-            seen.groups.iter().filter(|group| !self.isolates(group)).cloned().collect::<BTreeSet<_>>()
+            let own = seen.groups.iter().filter(|group| !self.isolates_for(stored, group));
+            own.cloned().collect::<BTreeSet<_>>()
         };
         let originals: BTreeSet<String> = new.original_security_groups.iter().flatten().cloned().collect();
         if carried.into_iter().flatten().any(|seen| own(seen) == originals) {
@@ -96,6 +112,7 @@ impl Simulation {
         let Some(stored) = self.api.claims.get(name).cloned() else {
             return broken(1, "it acts for a claim that is gone");
         };
+        self.check_one_driver(&stored, action)?;
         match action {
             Action::Isolate { interface_id, groups } => self.check_isolate(&stored, interface_id, groups),
             Action::Restore { interface_id, groups } => self.check_restore(world, &stored, interface_id, groups),
@@ -104,6 +121,27 @@ impl Simulation {
             | Action::MakeGroup { .. }
             | Action::MendGroup { .. }
             | Action::Probe { .. } => Ok(()),
+        }
+    }
+
+    /// Rule 5: what another claim of the same instance holds and keeps, nobody else touches.
+    fn check_one_driver(&self, stored: &Quarantine, action: &Action) -> Result<(), Broken> {
+        let (Action::Isolate { interface_id, .. } | Action::Restore { interface_id, .. }) = action else {
+            return Ok(());
+        };
+        let keeps = |other: &&Quarantine| {
+            other.metadata.uid != stored.metadata.uid
+                && named_instance(other) == named_instance(stored)
+                && !deleting(other)
+                && finalized(other)
+                && !other.spec.suspend
+                && record(other, interface_id).is_some_and(|record| !record.state.is_final())
+        };
+        match self.api.claims.values().find(keeps) {
+            Some(other) => {
+                broken(5, format!("{action:?} beside {:?}, which holds {interface_id}", other.metadata.name))
+            }
+            None => Ok(()),
         }
     }
 
@@ -121,18 +159,15 @@ impl Simulation {
         if let Some(other) = groups.iter().find(|group| !self.isolates(group)) {
             return broken(2, format!("{id} gets {other}, which doesn't isolate anywhere"));
         }
-        let managed = self.api.class.spec.security_group.managed.is_some();
+        let managed = self.api.classes[0].spec.security_group.managed.is_some();
         if let Some(new) = groups.iter().find(|group| managed && !self.proven.contains(*group)) {
             return broken(6, format!("{new} is used before a read showed it without egress"));
         }
         let uid = stored.metadata.uid.clone().unwrap_or_default();
         let first = self.swapped.insert((uid, id.to_owned()));
         let then = seconds(&record.recorded_at);
-        let was_isolated = |eni: &Eni| {
-            let seen = eni.since(then - LONGEST_LAG);
-            let last_then = eni.seen(then, 1).or(seen.into_iter().flatten().next());
-            last_then.is_some_and(|seen| seen.groups.iter().any(|group| self.isolates(group)))
-        };
+        let was_isolated =
+            |eni: &Eni| eni.readable_at(then).any(|seen| seen.groups.iter().any(|group| self.isolates(group)));
         if first && record.original_security_groups.is_none() && !self.ec2.interfaces.get(id).is_some_and(was_isolated)
         {
             return broken(
