@@ -15,7 +15,8 @@ use crate::{
 };
 use kube::{Api, ResourceExt, api::PostParams};
 
-/// Makes the group in this VPC, or takes in the one that a crash left behind, and writes its id into the class's status.
+/// Makes the group in this VPC, or takes in the one that a crash left behind, and writes its id into the class's status,
+/// in place of one that no longer exists.
 pub async fn make(
     context: &Context,
     facts: &Facts,
@@ -28,17 +29,32 @@ pub async fn make(
     let class = in_time(classes.get(&class.name_any())).await?;
     let Some(declared) = &class.spec.security_group.managed else { return Ok(Ok(())) };
     let (account_id, region) = (target.account_id.clone(), target.region.clone());
-    let known = class.status.iter().flat_map(|status| &status.managed_groups);
-    if known.clone().any(|group| group.account_id == account_id && group.region == region && group.vpc_id == vpc_id) {
-        return Ok(Ok(()));
-    }
-    let ours = tags::of_managed_group(&class.uid().unwrap_or_default(), &context.cluster_uid);
-    let group_id = match find_or_create(ec2, declared, vpc_id, &ours).await {
-        Ok(group_id) => group_id,
-        Err(problem) => return Ok(Err(problem)),
+    let made = ManagedGroup { account_id, region, vpc_id: vpc_id.to_owned(), group_id: String::new() };
+    let known = class.status.iter().flat_map(|status| &status.managed_groups).find(|known| same_place(known, &made));
+    let exists = match known {
+        Some(known) => exists(ec2, &known.group_id).await,
+        None => Ok(false),
     };
-    store(&classes, class, ManagedGroup { account_id, region, vpc_id: vpc_id.to_owned(), group_id }).await?;
-    Ok(Ok(()))
+    let ours = tags::of_managed_group(&class.uid().unwrap_or_default(), &context.cluster_uid);
+    let group_id = match exists {
+        Ok(true) => return Ok(Ok(())),
+        Ok(false) => find_or_create(ec2, declared, vpc_id, &ours).await,
+        Err(problem) => Err(problem),
+    };
+    match group_id {
+        Ok(group_id) => store(&classes, class, ManagedGroup { group_id, ..made }).await.map(Ok),
+        Err(problem) => Ok(Err(problem)),
+    }
+}
+
+fn same_place(one: &ManagedGroup, other: &ManagedGroup) -> bool {
+    (&one.account_id, &one.region, &one.vpc_id) == (&other.account_id, &other.region, &other.vpc_id)
+}
+
+/// Whether a read shows it, or an interface that carries it: EC2 deletes no group that is in use.
+async fn exists(ec2: &Ec2, group_id: &str) -> Result<bool, Problem> {
+    let shown = !ec2.groups(&[group_id.to_owned()]).await?.is_empty();
+    Ok(shown || ec2.interfaces_with_group(group_id).await? > 0)
 }
 
 async fn find_or_create(
@@ -49,7 +65,8 @@ async fn find_or_create(
 ) -> Result<String, Problem> {
     let named = ec2.groups_named(&declared.name).await?;
     let Some(present) = named.iter().find(|group| group.vpc_id == vpc_id) else {
-        return ec2.create_group(vpc_id, &declared.name, &declared.description, ours).await;
+        let made = ec2.create_group(vpc_id, &declared.name, &declared.description, ours).await;
+        return made.map_err(|problem| not_shown_yet(problem, vpc_id, &declared.name));
     };
     if !tags::agree(&present.tags, ours) {
         return Err(Problem::new(
@@ -75,9 +92,21 @@ async fn find_or_create(
     Ok(present.id.clone())
 }
 
+/// EC2 says that there is one of that name, and reads don't show it yet: the next look tells whose it is.
+fn not_shown_yet(problem: Problem, vpc_id: &str, name: &str) -> Problem {
+    if problem.reason != Reason::GroupNameTaken {
+        return problem;
+    }
+    let message =
+        format!("{vpc_id} has a security group named {name} that reads don't show yet; it is looked for again.");
+    Problem { disposition: Disposition::Retry, reason: Reason::GroupNotReady, message, ..problem }
+}
+
 async fn store(classes: &Api<QuarantineClass>, mut class: QuarantineClass, made: ManagedGroup) -> Result<(), Error> {
     let name = class.name_any();
-    class.status.get_or_insert_with(QuarantineClassStatus::default).managed_groups.push(made);
+    let groups = &mut class.status.get_or_insert_with(QuarantineClassStatus::default).managed_groups;
+    groups.retain(|known| !same_place(known, &made));
+    groups.push(made);
     in_time(classes.replace_status(&name, &PostParams::default(), &class)).await?;
     Ok(())
 }

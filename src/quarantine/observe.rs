@@ -11,7 +11,7 @@ use super::{
     world::{ActionKind, ClassSight, Facts, Holder, NamespaceSight, OperatorFacts, Outcomes, Sight, View, World},
 };
 use crate::{
-    api::{DEFAULT_CLASS_ANNOTATION, Mode, Quarantine, QuarantineClass, ResolvedTarget},
+    api::{DEFAULT_CLASS_ANNOTATION, Mode, Quarantine, QuarantineClass, Reason, ResolvedTarget},
     aws::{
         Ec2, Place, Problem, Role,
         model::{Peer, SecurityGroup},
@@ -103,10 +103,7 @@ async fn look(context: &Context, facts: &mut Facts) -> Sight {
             return Sight::Refused(problem);
         }
     }
-    let seen = match context.sessions.ec2(&place(&target)).await {
-        Ok(ec2) => see(&ec2, facts, &target).await,
-        Err(problem) => Err(problem),
-    };
+    let (target, seen) = see_by_either_role(context, facts, target).await;
     match seen {
         Ok(view) => {
             add_movers(context, facts, &view);
@@ -114,6 +111,37 @@ async fn look(context: &Context, facts: &mut Facts) -> Sight {
         }
         Err(problem) => Sight::Failed(Some(target), problem),
     }
+}
+
+/// A look through the class's present role; where that can't be assumed and something is held, through the recorded one.
+/// The target that is answered says which it was, and what is done goes the same way.
+async fn see_by_either_role(
+    context: &Context,
+    facts: &Facts,
+    present: ResolvedTarget,
+) -> (ResolvedTarget, Result<View, Problem>) {
+    let refused = |problem: &Problem| problem.reason == Reason::AssumeRoleFailed;
+    let problem = match see_through(context, facts, &present).await {
+        Err(problem) if refused(&problem) => problem,
+        outcome => return (present, outcome),
+    };
+    let Some(recorded) = admission::recorded_route(facts) else { return (present, Err(problem)) };
+    match see_through(context, facts, &recorded).await {
+        Ok(view) => {
+            let told = format!("{} Until it can, what it was reached through before is used.", problem.message);
+            (recorded, Ok(View { present_role_refused: Some(told), ..view }))
+        }
+        Err(also) if refused(&also) => {
+            let message = format!("{} The one that was recorded fails, too: {}", problem.message, also.message);
+            (present, Err(Problem { message, ..problem }))
+        }
+        Err(other) => (recorded, Err(other)),
+    }
+}
+
+async fn see_through(context: &Context, facts: &Facts, target: &ResolvedTarget) -> Result<View, Problem> {
+    let ec2 = context.sessions.ec2(&place(target)).await?;
+    see(&ec2, facts, target).await
 }
 
 /// One look at the instance: the reads go side by side, those that depend on others follow.
@@ -140,6 +168,7 @@ async fn isolation_groups(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> 
     let mut ids: BTreeSet<String> = status
         .iter()
         .flat_map(|status| &status.interfaces)
+        .chain(facts.holders.iter().flat_map(|holder| &holder.records))
         .flat_map(|record| record.isolation_groups.clone())
         .collect();
     let admitted =

@@ -122,6 +122,8 @@ pub struct View {
     pub associations: BTreeSet<(String, String)>,
     /// The networks of each prefix list that those groups name.
     pub prefix_lists: BTreeMap<String, Vec<String>>,
+    /// Why the class's present role wasn't used but the recorded one, where that is so.
+    pub present_role_refused: Option<String>,
     /// Which of the recorded original groups still exist. Looked up for a release only.
     pub originals_present: Option<BTreeSet<String>>,
 }

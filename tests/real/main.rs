@@ -6,6 +6,7 @@
 //! | `api` | what the API server refuses, and with which words |
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
+//! | `hard` | what goes wrong in a real organisation |
 //! | `process` | the operator as its own process: start, survival, end |
 //! | `recovery` | the operator cut off at every single call |
 //!
@@ -13,6 +14,7 @@
 
 mod api;
 mod e2e;
+mod hard;
 mod process;
 mod recovery;
 mod support;

@@ -44,6 +44,23 @@ pub fn route(facts: &Facts) -> Result<ResolvedTarget, Problem> {
     Ok(through_role(facts, class, target.id.clone(), target.region.clone(), account_id))
 }
 
+/// How a claim that holds records was reached last, where that is another way than [`route`] names.
+pub fn recorded_route(facts: &Facts) -> Option<ResolvedTarget> {
+    let recorded = recorded_target(facts)?;
+    (held_target(facts).as_ref() != Some(recorded)).then(|| recorded.clone())
+}
+
+/// Everything for which the class would refuse what is held, were it to be admitted now.
+pub fn refusals(facts: &Facts, class: &QuarantineClass, target: Option<&ResolvedTarget>, view: &View) -> Vec<Problem> {
+    let mut asked = vec![allow_namespace(facts, class), allow_group(facts, class), allow_seen(facts, view)];
+    if let Some(target) = target {
+        asked.push(allow_account(facts, class, &target.account_id));
+        asked.push(allow_region(class, &target.region));
+        asked.push(allow_instance(facts, class, &target.instance_id));
+    }
+    asked.into_iter().filter_map(Result::err).collect()
+}
+
 /// What only a look at the instance can tell: its tags.
 pub fn allow_seen(facts: &Facts, view: &View) -> Result<(), Problem> {
     let class = class(facts)?;
@@ -94,13 +111,17 @@ pub fn declared_group(facts: &Facts) -> Result<AdmittedGroup, Problem> {
 
 /// What a claim that holds records was admitted with, reached through the class's present role, else the recorded one.
 fn held_target(facts: &Facts) -> Option<ResolvedTarget> {
-    let status = facts.claim.status.as_ref()?;
-    let recorded = status.target.as_ref().filter(|_| !status.interfaces.is_empty())?;
+    let recorded = recorded_target(facts)?;
     let ResolvedTarget { instance_id, account_id, region, .. } = recorded.clone();
     Some(match facts.class.found().filter(|class| class.spec.assume_role.is_some()) {
         Some(class) => through_role(facts, class, instance_id, region, account_id),
         None => recorded.clone(),
     })
+}
+
+fn recorded_target(facts: &Facts) -> Option<&ResolvedTarget> {
+    let status = facts.claim.status.as_ref()?;
+    status.target.as_ref().filter(|_| !status.interfaces.is_empty())
 }
 
 fn through_role(
@@ -244,7 +265,8 @@ fn allow_group(facts: &Facts, class: &QuarantineClass) -> Result<(), Problem> {
     ))
 }
 
-fn name(class: &QuarantineClass) -> &str {
+/// The class's name.
+pub fn name(class: &QuarantineClass) -> &str {
     class.metadata.name.as_deref().unwrap_or_default()
 }
 

@@ -249,7 +249,7 @@ fn is_watched(draft: &Draft<'_>, record: &InterfaceStatus) -> bool {
 fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface) {
     record.missing_since = None;
     interface::hear(draft, record);
-    let Some(in_force) = group::in_force(record).map(str::to_owned) else { return };
+    let Some(mut in_force) = group::in_force(record).map(str::to_owned) else { return };
     if interface::carries_only(seen, &in_force) {
         let watched_for = since(&record.recorded_at, draft.now());
         if record.original_security_groups.is_none() && watched_for < WATCH {
@@ -272,12 +272,13 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         draft.look_again(Again::After(STALE_READ_PAUSE));
         return;
     }
+    match group::in_place_of_deleted(draft, view, record) {
+        None => {}
+        Some(Ok(new)) => in_force = renew(draft, record, new),
+        Some(Err(problem)) => return refuse(draft, record, problem),
+    }
     if let Some(problem) = refusal(draft, view, record, seen) {
-        draft.look_after(&problem);
-        let state =
-            if problem.disposition == Disposition::Retry { InterfaceState::Isolating } else { InterfaceState::Refused };
-        settle(record, state, Some(problem.message));
-        return;
+        return refuse(draft, record, problem);
     }
     if record.state == InterfaceState::Refused && !draft.asked_now() {
         let waited = record.changed_at.as_ref().map_or(REFUSED_PAUSE, |at| since(at, draft.now()));
@@ -306,6 +307,28 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         _ => settle(record, InterfaceState::Isolating, None),
     }
     draft.act(Action::Isolate { interface_id: record.id.clone(), groups: vec![in_force] });
+}
+
+/// Another isolation group is in force from now on, because the one before no longer exists.
+fn renew(draft: &mut Draft<'_>, record: &mut InterfaceStatus, new: String) -> String {
+    draft.warn(
+        Reason::GroupNotFound,
+        format!(
+            "The managed security group {} of {} was deleted; {new} takes its place on {}.",
+            group::in_force(record).unwrap_or_default(),
+            record.vpc_id,
+            record.id
+        ),
+    );
+    record.isolation_groups.push(new.clone());
+    settle(record, InterfaceState::Isolating, None);
+    new
+}
+
+fn refuse(draft: &mut Draft<'_>, record: &mut InterfaceStatus, problem: Problem) {
+    draft.look_after(&problem);
+    let passes = problem.disposition == Disposition::Retry;
+    settle(record, if passes { InterfaceState::Isolating } else { InterfaceState::Refused }, Some(problem.message));
 }
 
 fn was_suspended(draft: &Draft<'_>) -> bool {

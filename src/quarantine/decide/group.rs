@@ -99,6 +99,19 @@ pub fn put_in_force(record: &mut InterfaceStatus, group: String) {
     }
 }
 
+/// The group that takes the place of a managed one in force that somebody deleted. None where nothing is to be replaced.
+///
+/// EC2 deletes no group that an interface carries, so whoever deleted it took it off first.
+pub fn in_place_of_deleted(
+    draft: &mut Draft<'_>,
+    view: &View,
+    record: &InterfaceStatus,
+) -> Option<Result<String, Problem>> {
+    let gone = in_force(record).is_some_and(|group| view.group(group).is_none());
+    let managed = draft.status.admitted_group.as_ref().is_some_and(|admitted| admitted.managed);
+    (gone && managed).then(|| self::managed(draft, view, &record.vpc_id))
+}
+
 /// The group that is in force on a record.
 pub fn in_force(record: &InterfaceStatus) -> Option<&str> {
     record.isolation_groups.last().map(String::as_str)
@@ -217,23 +230,11 @@ fn managed(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<String, P
             ),
         ));
     };
-    let Some(known) = managed_groups_here(draft).into_iter().find(|group| group.vpc_id == vpc_id) else {
-        if let Some(problem) = draft.outcomes.problem(ActionKind::MakeGroup, vpc_id) {
-            return Err(problem.clone());
-        }
-        draft.act(Action::MakeGroup { vpc_id: vpc_id.to_owned() });
-        return Err(not_ready(format!("The security group {} is being made in {vpc_id}.", declared.name)));
+    let known = managed_groups_here(draft).into_iter().find(|group| group.vpc_id == vpc_id);
+    let Some(group) = known.as_ref().and_then(|known| view.group(&known.group_id)) else {
+        return Err(make(draft, vpc_id, &declared.name));
     };
-    let id = known.group_id;
-    let Some(group) = view.group(&id) else {
-        return Err(Problem::new(
-            Disposition::Wait,
-            Reason::GroupNotFound,
-            format!(
-                "The managed security group {id} of {vpc_id} no longer exists. Remove its entry from status.managedGroups of the class to have a new one made."
-            ),
-        ));
-    };
+    let id = group.id.clone();
     let mend = rules::mend(group, &declared);
     if mend.is_empty() {
         return Ok(id);
@@ -243,6 +244,17 @@ fn managed(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<String, P
     }
     draft.act(Action::MendGroup { group_id: id.clone(), mend });
     Err(not_ready(format!("The rules of the managed security group {id} are being set.")))
+}
+
+/// Has the group made: the first one, or one in place of the one that a read doesn't show.
+fn make(draft: &mut Draft<'_>, vpc_id: &str, name: &str) -> Problem {
+    match draft.outcomes.of(ActionKind::MakeGroup, vpc_id) {
+        Some(Err(problem)) => return problem.clone(),
+        // Reads don't show it yet.
+        Some(Ok(())) => {}
+        None => draft.act(Action::MakeGroup { vpc_id: vpc_id.to_owned() }),
+    }
+    not_ready(format!("The security group {name} is being made in {vpc_id}."))
 }
 
 fn managed_declaration(draft: &Draft<'_>) -> Option<ManagedSecurityGroup> {

@@ -7,7 +7,7 @@
 use super::{
     conditions::{Aspect, Progress, Verdict},
     draft::Draft,
-    group, interface,
+    group,
 };
 use crate::{
     api::{
@@ -56,17 +56,14 @@ impl Holder {
         self.records.iter().find(|record| record.id == id)
     }
 
-    /// Whether the way back is safe with it: it will not be gone, and has every one of these records.
-    fn covers(&self, records: &[InterfaceStatus]) -> bool {
-        let live = |record: &&InterfaceStatus| !record.state.is_final();
-        let knows_as_much = |held: &InterfaceStatus, record: &InterfaceStatus| {
+    /// Whether the way back of this interface is safe with it: it stays, and knows as much.
+    fn covers(&self, record: &InterfaceStatus) -> bool {
+        let held = self.record(&record.id).filter(|held| !held.state.is_final());
+        let knows_as_much = |held: &InterfaceStatus| {
             record.original_security_groups.is_none()
                 || held.original_security_groups == record.original_security_groups
         };
-        let has = |record: &InterfaceStatus| {
-            self.record(&record.id).filter(live).is_some_and(|held| knows_as_much(held, record))
-        };
-        !self.deleting && self.finalized && records.iter().filter(live).all(has)
+        !self.deleting && self.finalized && held.is_some_and(knows_as_much)
     }
 
     fn age(&self) -> (Timestamp, &str) {
@@ -155,46 +152,25 @@ pub fn taken(record: &InterfaceStatus) -> InterfaceStatus {
     InterfaceStatus { state, message: None, missing_since: None, ..record.clone() }
 }
 
-/// What becomes of the records of a claim that is being deleted.
-pub enum Succession<'a> {
-    /// Another claim has every record: this one lets go.
-    Done(&'a Holder),
-    /// Another claim is to take them over first, or to give the instance back first.
-    Waits(&'a Holder),
-    /// Nobody wants the instance held: it is given back.
-    Nobody,
-}
-
-/// Who takes over from a claim that is being deleted.
-pub fn succession<'a>(facts: &'a Facts, records: &[InterfaceStatus]) -> Succession<'a> {
-    if let Some(heir) = of_same_instance(facts).find(|holder| holder.covers(records)) {
-        return Succession::Done(heir);
-    }
-    if let Some(heir) = of_same_instance(facts).filter(|holder| holder.eligible).min_by_key(|holder| holder.age()) {
-        return Succession::Waits(heir);
-    }
+/// For whom a claim that is being deleted waits: the claim that is to take its records over, or the one that gives the
+/// instance back first. None: nobody wants the instance held, and it is given back.
+pub fn awaited(facts: &Facts) -> Option<&Holder> {
+    let heir = of_same_instance(facts).filter(|holder| holder.eligible).min_by_key(|holder| holder.age());
     // Of several that go, the oldest gives back: the others find it done.
     let older =
         |holder: &&Holder| holder.deleting && holder.finalized && holder.holds() && holder.age() < own_age(facts);
-    match of_same_instance(facts).filter(older).min_by_key(|holder| holder.age()) {
-        Some(older) => Succession::Waits(older),
-        None => Succession::Nobody,
-    }
+    heir.or_else(|| of_same_instance(facts).filter(older).min_by_key(|holder| holder.age()))
 }
 
-/// Marks the records that another claim holds now.
-pub fn hand_over(draft: &mut Draft<'_>, heir: &Holder) {
+/// Marks the records of a claim that goes which others hold by now. Whoever has the record holds the way back.
+pub fn hand_over(draft: &mut Draft<'_>) {
+    let facts = draft.facts;
     for record in draft.status.interfaces.iter_mut().filter(|record| !record.state.is_final()) {
-        record.state = InterfaceState::TakenOver;
-        record.message = None;
+        if let Some(keeper) = facts.holders.iter().find(|holder| holder.covers(record)) {
+            record.state = InterfaceState::TakenOver;
+            record.message = Some(kept_by(keeper).message);
+        }
     }
-    draft.tell(
-        Reason::TakenOver,
-        format!(
-            "Quarantine {}/{} has taken every record over; the instance stays contained.",
-            heir.namespace, heir.name
-        ),
-    );
 }
 
 /// What a claim says that is being deleted and waits for another one.
@@ -284,25 +260,19 @@ pub fn kept_by(keeper: &Holder) -> Problem {
     Problem::new(Disposition::Wait, Reason::HeldByAnother, message)
 }
 
-/// An interface that is attached to another instance now is held by that one's claim, once that has its record. Of a
-/// claim that goes, whoever has its record holds it.
+/// An interface that is attached to another instance now is held by that one's claim, once that has its record. What
+/// hangs on nobody's instance stays with the older claim.
 pub fn give_over_moved(draft: &mut Draft<'_>, view: &View) {
     let facts = draft.facts;
-    let deleting = facts.claim.metadata.deletion_timestamp.is_some();
     for record in draft.status.interfaces.iter_mut().filter(|record| !record.state.is_final()) {
-        let seen = view.interface(&record.id).filter(|seen| !view.own.contains(&seen.id));
-        let at = seen.and_then(|seen| seen.instance_id.as_deref());
+        let Some(seen) = view.interface(&record.id).filter(|seen| !view.own.contains(&seen.id)) else { continue };
+        let at = seen.instance_id.as_deref();
         let attached = |holder: &Holder| at.is_some() && holder.instance_id.as_deref() == at;
-        // What hangs on nobody's instance stays with the older claim.
-        let nobodys = seen.is_some() && !facts.holders.iter().any(attached);
-        let there = |holder: &&Holder| {
-            deleting || attached(holder) || (nobodys && holder.holds() && holder.age() < own_age(facts))
-        };
-        let covers = |holder: &&Holder| holder.covers(std::slice::from_ref(record));
-        if let Some(holder) = facts.holders.iter().filter(there).find(covers) {
-            let message = format!("Quarantine {}/{} holds it now.", holder.namespace, holder.name);
+        let nobodys = !facts.holders.iter().any(attached);
+        let there = |holder: &&Holder| attached(holder) || (nobodys && holder.age() < own_age(facts));
+        if let Some(keeper) = facts.holders.iter().filter(there).find(|holder| holder.covers(record)) {
             record.state = InterfaceState::TakenOver;
-            record.message = Some(interface::bounded(&message, 1024));
+            record.message = Some(kept_by(keeper).message);
         }
     }
 }

@@ -7,6 +7,7 @@
 //! | [`group`] | which isolation group, and does it isolate? |
 //! | [`containment`] | what keeps every interface isolated? |
 //! | [`release`] | what brings every interface back? |
+//! | [`policy`] | what does the class of a held instance say otherwise now? |
 //! | [`report`], [`conditions`] | what does the status say? |
 
 pub mod admission;
@@ -16,6 +17,7 @@ mod draft;
 mod group;
 pub mod holders;
 mod interface;
+mod policy;
 mod release;
 mod report;
 #[cfg(test)]
@@ -25,12 +27,11 @@ pub use interface::bounded;
 
 use super::world::{Action, ActionKind, Again, ClassSight, Decision, FinalizerStep, Sight, View, World};
 use crate::{
-    api::{ConditionStatus, FINALIZER, QuarantineStatus, Reason, ResolvedTarget},
+    api::{ConditionStatus, FINALIZER, InterfaceState, QuarantineStatus, Reason, ResolvedTarget},
     aws::problem::{Disposition, Problem},
 };
 use conditions::{Aspect, Progress, Verdict, conclude};
 use draft::Draft;
-use holders::Succession;
 
 /// Decides what one round does.
 ///
@@ -86,6 +87,7 @@ fn not_seen(draft: &mut Draft<'_>, target: Option<&ResolvedTarget>, problem: &Pr
 fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
     let held = !draft.status.interfaces.is_empty();
     draft.status.held_by = None;
+    policy::tell_changes(draft, view);
     if draft.facts.claim.spec.suspend {
         if !held {
             draft.status.target = Some(target.clone());
@@ -203,7 +205,6 @@ fn release(mut draft: Draft<'_>, sight: &Sight) -> Decision {
     {
         return draft.finish(step);
     }
-    holders::give_over_moved(&mut draft, view);
     if release::held(&draft, view).is_some() {
         let kept = contain(&mut draft, view);
         // An interface that is gone by now needs nobody's approval.
@@ -227,14 +228,21 @@ fn release(mut draft: Draft<'_>, sight: &Sight) -> Decision {
 
 /// Another claim that wants the instance held gets the records first. None: nobody does, or nothing is left to pass on.
 fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
-    let Succession::Waits(other) = succession(draft) else { return passed_on(draft, sight) };
+    let over_already = release::is_over(draft);
+    holders::hand_over(draft);
+    if over_already && !draft.status.interfaces.iter().any(|record| record.state == InterfaceState::TakenOver) {
+        return None;
+    }
+    if release::is_over(draft) {
+        return Some(let_go(draft, sight));
+    }
+    let other = holders::awaited(draft.facts)?;
     let Verdict { progress, ready, .. } = holders::waits_for_succession(other);
     let verdict = match sight {
         Sight::Seen(_, view) => {
             let unrecorded = containment::watch_all(draft, view, &ready);
-            // What is gone by now needs nobody's record.
-            if !matches!(succession(draft), Succession::Waits(_)) {
-                return passed_on(draft, sight);
+            if release::is_over(draft) {
+                return Some(let_go(draft, sight));
             }
             Verdict { progress, ready, ..report::of_containment(draft, view, &unrecorded) }
         }
@@ -245,24 +253,16 @@ fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
     Some(FinalizerStep::Keep)
 }
 
-fn succession<'a>(draft: &Draft<'a>) -> Succession<'a> {
-    if release::is_over(draft) {
-        Succession::Nobody
-    } else {
-        holders::succession(draft.facts, &draft.status.interfaces)
-    }
-}
-
-fn passed_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
-    let Succession::Done(heir) = succession(draft) else { return None };
-    // What was given back before somebody wanted the instance held again carries our tags no longer.
+/// Every interface is accounted for. What was given back before somebody wanted the instance held again loses our tags
+/// first.
+fn let_go(draft: &mut Draft<'_>, sight: &Sight) -> FinalizerStep {
     if let Sight::Seen(_, view) = sight
         && release::untag_all(draft, view)
     {
-        return Some(FinalizerStep::Keep);
+        return FinalizerStep::Keep;
     }
-    holders::hand_over(draft, heir);
-    Some(FinalizerStep::Remove)
+    release::tell_released(draft);
+    FinalizerStep::Remove
 }
 
 /// The release can't go on; containment stands as it was.

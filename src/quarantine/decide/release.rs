@@ -375,6 +375,9 @@ pub fn tell_released(draft: &mut Draft<'_>) {
                 record.original_security_groups.as_deref().unwrap_or_default().join(", ")
             ),
             InterfaceState::Gone => format!("{} no longer exists", record.id),
+            InterfaceState::TakenOver => {
+                format!("{}: {}", record.id, record.message.as_deref().unwrap_or_default().trim_end_matches('.'))
+            }
             _ => format!("{} was left as it is", record.id),
         })
         .collect();

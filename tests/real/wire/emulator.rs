@@ -52,6 +52,11 @@ pub fn change_trust(account: &str, name: &str, trusted: &str, external_id: &str)
     query(account, "iam", &[("Action", "UpdateAssumeRolePolicy"), ("RoleName", name), ("PolicyDocument", &policy)]);
 }
 
+/// The role no longer exists.
+pub fn delete_role(account: &str, name: &str) {
+    query(account, "iam", &[("Action", "DeleteRole"), ("RoleName", name)]);
+}
+
 fn trust(account: &str, external_id: &str) -> String {
     json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",

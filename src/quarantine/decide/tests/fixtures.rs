@@ -345,8 +345,11 @@ impl Scene {
     }
 
     fn make_group(&mut self, vpc_id: &str) {
-        let id = format!("sg-made-{vpc_id}");
         let ClassSight::Found(class) = &mut self.facts.class else { return };
+        let groups = &mut class.status.get_or_insert_default().managed_groups;
+        let again = if groups.iter().any(|known| known.vpc_id == vpc_id) { "again-" } else { "" };
+        groups.retain(|known| known.vpc_id != vpc_id);
+        let id = format!("sg-made-{again}{vpc_id}");
         let name = class.spec.security_group.managed.as_ref().map(|managed| managed.name.clone()).unwrap_or_default();
         class.status.get_or_insert_default().managed_groups.push(ManagedGroup {
             account_id: "111122223333".to_owned(),

@@ -143,9 +143,57 @@ fn rules_that_cannot_be_put_in_line_make_the_claim_not_ready_and_nothing_flaps()
 }
 
 #[test]
-fn a_managed_group_that_somebody_deleted_is_named() {
+fn a_managed_group_that_was_deleted_before_the_next_containment_is_made_again() {
     let mut gone = unmade().looked().seen(|view| view.groups.clear()).wiped().with("eni-1", &["sg-web"]);
-    gone.look().says(Ready, False, Reason::GroupNotFound, &["sg-made-vpc-1", "status.managedGroups"]);
+    let looked = gone.look();
+    assert_eq!(looked.did(ActionKind::MakeGroup), 1);
+    looked.says(Contained, True, Reason::Contained, &["sg-made-again-vpc-1"]);
+}
+
+#[test]
+fn a_managed_group_that_was_deleted_while_held_is_made_again_and_put_in_force() {
+    let mut gone = unmade().looked().seen(|view| view.groups.clear()).with("eni-1", &["sg-web"]);
+    let looked = gone.look();
+    let kinds: Vec<ActionKind> = looked.actions.iter().map(Action::kind).collect();
+    assert_eq!(kinds, [ActionKind::MakeGroup, ActionKind::MendGroup, ActionKind::Isolate, ActionKind::Tag]);
+    assert_eq!(looked.told(Reason::GroupNotFound), 1);
+    looked.says(Contained, True, Reason::Contained, &["sg-made-again-vpc-1"]);
+    assert_eq!(gone.record("eni-1").isolation_groups, ["sg-made-vpc-1", "sg-made-again-vpc-1"]);
+    gone.look().is_quiet();
+    let mut released = gone.later(61).deleted();
+    released.look();
+    assert_eq!(released.carried("eni-1"), ["sg-web"]);
+}
+
+#[test]
+fn a_managed_group_in_force_that_a_read_misses_is_left_in_force_where_the_interface_carries_it() {
+    let mut missed = unmade().looked().seen(|view| view.groups.clear());
+    let looked = missed.look();
+    assert_eq!(looked.actions, []);
+    looked.says(Contained, True, Reason::Contained, &["sg-made-vpc-1"]);
+}
+
+#[test]
+fn what_stands_in_the_way_of_a_new_group_is_said_until_it_is_gone() {
+    let taken = crate::aws::problem::Problem::new(
+        crate::aws::problem::Disposition::Stop,
+        Reason::GroupNameTaken,
+        "taken by another",
+    );
+    let gone = unmade().looked().seen(|view| view.groups.clear()).with("eni-1", &["sg-web"]);
+    let mut gone = gone.refusing(ActionKind::MakeGroup, "vpc-1", taken);
+    gone.look().says(Stalled, True, Reason::InterfaceRefused, &["taken by another"]);
+    gone.look().says(Contained, False, Reason::InterfaceRefused, &["taken by another"]);
+    gone.willing().look().says(Contained, True, Reason::Contained, &["sg-made-again-vpc-1"]);
+}
+
+#[test]
+fn a_group_by_id_that_was_deleted_while_held_is_not_replaced() {
+    let mut gone = scene().looked().seen(|view| view.groups.clear()).with("eni-1", &["sg-web"]);
+    gone = gone.refusing(ActionKind::Isolate, "eni-1", refused("InvalidGroup.NotFound"));
+    let looked = gone.look();
+    assert_eq!((looked.did(ActionKind::MakeGroup), looked.did(ActionKind::Isolate)), (0, 1));
+    looked.says(Contained, False, Reason::InterfaceRefused, &["InvalidGroup.NotFound"]);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn the_successor_has_every_record_before_the_predecessor_lets_go() {
 
     let mut first = beside(first, &second);
     let goes = first.look();
-    assert_eq!((goes.finalizer, goes.actions.len(), goes.told(Reason::TakenOver)), (FinalizerStep::Remove, 0, 1));
+    assert_eq!((goes.finalizer, goes.actions.len(), goes.told(Reason::Released)), (FinalizerStep::Remove, 0, 1));
     let mut last = second.told(|facts| facts.holders.clear()).later(90).deleted();
     assert_eq!((last.look().finalizer, last.carried("eni-1")), (FinalizerStep::Remove, groups(&["sg-web"])));
 }

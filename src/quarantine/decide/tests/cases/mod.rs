@@ -6,6 +6,7 @@ mod containment;
 mod dry_run;
 mod groups;
 mod holders;
+mod policy;
 mod refusals;
 mod release;
 mod suspended;

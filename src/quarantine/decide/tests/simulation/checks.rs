@@ -53,6 +53,14 @@ impl Simulation {
         if self.api.limit_reached && !held && !deleting(claim) && !decision.status.interfaces.is_empty() {
             return broken(12, "a record was made though the limit is reached");
         }
+        if matches!(world.sight, Sight::Seen(..))
+            && held
+            && !deleting(claim)
+            && decision.status.policy_changed.is_none()
+            && self.api.policy_refuses
+        {
+            return broken(9, "policy refuses what is held, and the status doesn't say so");
+        }
         self.check_read_back(world, decision)?;
         self.check_accounted(world, decision)?;
         self.check_unknown_originals(world, decision)?;

@@ -68,7 +68,11 @@ impl Simulation {
         }
         let managed =
             facts.class.found().and_then(|class| class.status.as_ref()).map(|status| status.managed_groups.clone());
-        let mut ids: BTreeSet<String> = records.clone().flat_map(|record| record.isolation_groups.clone()).collect();
+        let mut ids: BTreeSet<String> = records
+            .clone()
+            .chain(facts.holders.iter().flat_map(|holder| &holder.records))
+            .flat_map(|record| record.isolation_groups.clone())
+            .collect();
         ids.extend(managed.unwrap_or_default().into_iter().map(|group| group.group_id));
         let name = facts.class.found().and_then(|class| class.spec.security_group.name.clone());
         let wanted = |group: &&SecurityGroup| ids.contains(&group.id) || name.as_ref() == Some(&group.name);

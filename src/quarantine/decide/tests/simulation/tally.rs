@@ -3,7 +3,7 @@
 use super::{Simulation, api_server::deleting, checks::contained};
 use crate::{
     api::{InterfaceState, InterfaceStatus, Reason},
-    quarantine::world::{Decision, World},
+    quarantine::world::{Decision, FinalizerStep, World},
 };
 use std::collections::BTreeMap;
 
@@ -40,7 +40,6 @@ impl Simulation {
                 Reason::RecordsLost => self.tally.count("records lost"),
                 Reason::IsolationGroupOpen => self.tally.count("open groups seen"),
                 Reason::OriginalGroupMissing => self.tally.count("original groups missing"),
-                Reason::TakenOver if deleting(claim) => self.tally.count("claims handed over"),
                 Reason::HeldByAnother => self.tally.count("claims that wait for another"),
                 _ => {}
             }
@@ -56,6 +55,11 @@ impl Simulation {
         };
         if records.iter().any(|record| learnt(&record)) {
             self.tally.count("first reads that were stale");
+        }
+        if decision.finalizer == FinalizerStep::Remove
+            && records.iter().any(|record| record.state == InterfaceState::TakenOver)
+        {
+            self.tally.count("claims handed over");
         }
         if !deleting(claim) && records.iter().any(|record| record.state == InterfaceState::TakenOver) {
             self.tally.count("decisions with an interface that another claim took over");
