@@ -8,11 +8,13 @@
 //! | [`api`] | the custom resources: types, validation rules, names; nothing that acts |
 //! | [`quarantine`] | the loop: observe, decide, record, act |
 //! | [`aws`] | what the loop may ask of AWS, in the domain's words: sessions, EC2, one error table |
+//! | [`check`] | after a restore: records and interfaces held against each other; reads only |
 //! | [`operate`] | what keeps the process running: controller wiring, locks, shutdown |
 //!
 //! `docs/architecture.md` holds the rules that never break and the names of the tests that hold them.
 
 pub mod api;
 pub mod aws;
+pub mod check;
 pub mod operate;
 pub mod quarantine;

@@ -5,7 +5,8 @@ use clap::{Parser, Subcommand};
 use quarantine_operator::{
     api,
     aws::Sessions,
-    operate::{Operator, Settings},
+    check::{self, report::Outcome},
+    operate::{End, Operator, Settings},
 };
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -30,6 +31,11 @@ enum Command {
     /// It finds the cluster by KUBECONFIG or the pod's service account, and AWS by the SDK's standard settings
     /// (AWS_REGION, the pod's role, AWS_ENDPOINT_URL, …).
     Run(Box<Run>),
+    /// Compare what the Quarantines record with what the interfaces in AWS show. Changes nothing.
+    ///
+    /// Exit code 0: they fit together; 1: something was found; 2: not everything could be looked at. Cluster and AWS are
+    /// found as by run.
+    Check(Check),
     /// Print the CustomResourceDefinitions as YAML: quarantine-operator crds | kubectl apply --server-side -f -
     Crds {
         /// Write one file per CRD into this directory instead.
@@ -64,6 +70,18 @@ struct Run {
     log: EnvFilter,
 }
 
+#[derive(clap::Args)]
+struct Check {
+    /// Look for what a restore of the cluster, lost objects or edited ones leave behind: tagged interfaces without a
+    /// record, and recorded interfaces that are not isolated.
+    #[arg(long, required = true)]
+    after_restore: bool,
+
+    /// Look in this region too, beside those that classes and Quarantines name. May be given several times.
+    #[arg(long = "region", value_name = "REGION")]
+    regions: Vec<String>,
+}
+
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum LogFormat {
     Text,
@@ -73,16 +91,19 @@ enum LogFormat {
 fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(settings) => run(*settings),
+        Command::Check(wanted) => return check(&wanted),
         Command::Crds { dir: None } => print_crds(),
         Command::Crds { dir: Some(dir) } => write_crds(&dir),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("quarantine-operator: {error:#}");
-            ExitCode::FAILURE
-        }
+        Err(error) => failed(&error, ExitCode::FAILURE),
     }
+}
+
+fn failed(error: &anyhow::Error, code: ExitCode) -> ExitCode {
+    eprintln!("quarantine-operator: {error:#}");
+    code
 }
 
 fn run(Run { resync_seconds, concurrency, node_name, log_format, log }: Run) -> anyhow::Result<()> {
@@ -96,17 +117,49 @@ fn run(Run { resync_seconds, concurrency, node_name, log_format, log }: Run) -> 
     }
     let settings =
         Settings { resync: Duration::from_secs(resync_seconds), concurrency, node_name, ..Settings::default() };
-    tokio::runtime::Runtime::new().context("the runtime can't be started")?.block_on(async {
-        let client = kube::Client::try_default()
-            .await
-            .context("no cluster is configured: set KUBECONFIG, or run in a pod with a service account")?;
-        let operator = Operator::new(client, Sessions::from_environment().await, settings)
+    runtime()?.block_on(async {
+        let operator = Operator::new(client().await?, Sessions::from_environment().await, settings)
             .await
             .context("the API server doesn't answer as it should: check its address, and that the operator's role may get the namespace kube-system and its own node")?;
         let shutdown = asked_to_stop().context("signals can't be listened to")?;
-        operator.run(shutdown).await;
-        Ok(())
+        match operator.run(shutdown).await {
+            End::Asked => Ok(()),
+            End::PutBack => anyhow::bail!(
+                "the cluster was put back to an older state, so what was watched is no longer true: start again (a Deployment does), and then run check --after-restore"
+            ),
+        }
     })
+}
+
+/// The exit codes are part of what it says: 2 for whatever keeps it from looking everywhere.
+fn check(Check { after_restore: _, regions }: &Check) -> ExitCode {
+    let looked = runtime().and_then(|runtime| {
+        runtime.block_on(async {
+            let sessions = Sessions::from_environment().await;
+            let looked = check::after_restore(client().await?, &sessions, regions).await;
+            looked.context("the cluster can't be read: check its address, that the CRDs are applied, and the rights to list Quarantines and QuarantineClasses and to get the namespace kube-system")
+        })
+    });
+    let report = match looked {
+        Ok(report) => report,
+        Err(error) => return failed(&error, ExitCode::from(2)),
+    };
+    // Whoever closes the pipe early still has the exit code.
+    let _ = write!(std::io::stdout().lock(), "{report}");
+    match report.outcome() {
+        Outcome::Clean => ExitCode::SUCCESS,
+        Outcome::Found => ExitCode::from(1),
+        Outcome::Incomplete => ExitCode::from(2),
+    }
+}
+
+fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new().context("the runtime can't be started")
+}
+
+async fn client() -> anyhow::Result<kube::Client> {
+    let client = kube::Client::try_default().await;
+    client.context("no cluster is configured: set KUBECONFIG, or run in a pod with a service account")
 }
 
 /// Ends at the first SIGTERM or Ctrl-C.

@@ -68,6 +68,11 @@ impl Ec2 {
         self.interfaces_by_each(TRUNK_TAG_FILTER, trunk_ids).await
     }
 
+    /// Every interface that has a tag of at least one of these keys, whatever its value and whatever it is attached to.
+    pub async fn interfaces_tagged(&self, keys: &[&str]) -> Result<Vec<Interface>, Problem> {
+        self.interfaces_by(convert::filter("tag-key", keys.iter().copied())).await
+    }
+
     /// How many interfaces carry the group.
     pub async fn interfaces_with_group(&self, group_id: &str) -> Result<usize, Problem> {
         Ok(self.interfaces_by(convert::filter("group-id", [group_id])).await?.len())

@@ -81,6 +81,11 @@ impl Sessions {
         self.own_identity.get(&(), || who(config, Session::default())).await
     }
 
+    /// The operator's own region, where a setting tells it.
+    pub fn own_region(&self) -> Option<String> {
+        self.base.region().map(|region| region.as_ref().to_owned())
+    }
+
     /// A client for `place`, whose credentials AWS said to be `place.account_id`'s. The first asker opens it, later ones
     /// share it; only a success is kept.
     ///
@@ -114,8 +119,9 @@ impl Sessions {
     /// Where AssumeRole and the operator's own identity are asked. A place's region is certain to lie in the right
     /// partition.
     fn home_region(&self, place: Option<&Place>) -> String {
-        let own = self.base.region().map(|region| region.as_ref().to_owned());
-        own.or_else(|| place.map(|place| place.region.clone())).unwrap_or_else(|| FALLBACK_REGION.to_owned())
+        self.own_region()
+            .or_else(|| place.map(|place| place.region.clone()))
+            .unwrap_or_else(|| FALLBACK_REGION.to_owned())
     }
 }
 

@@ -2,22 +2,25 @@
 
 use super::{
     backoff::{Backoff, jittered},
-    own_node, watches,
+    own_node, put_back, watches,
 };
 use crate::{
     api::Quarantine,
     aws::Sessions,
     quarantine::{Context, Error, reconcile, world::Again},
 };
-use futures::{FutureExt, StreamExt, future::BoxFuture};
+use futures::{
+    FutureExt, StreamExt,
+    future::{BoxFuture, Either, select},
+};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
     runtime::{Config, Controller, controller::Action, reflector::ObjectRef},
 };
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 /// What a person may set.
 #[derive(Clone, Debug)]
@@ -41,6 +44,15 @@ impl Default for Settings {
 /// Everything that waits for a change in AWS is looked at again within five minutes.
 const WAIT: Duration = Duration::from_secs(300);
 
+/// Why it ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// It was asked to.
+    Asked,
+    /// The cluster was put back to an older state: what is watched and stored is no longer true.
+    PutBack,
+}
+
 /// A running operator, before it runs.
 pub struct Operator {
     context: Arc<Context>,
@@ -53,6 +65,7 @@ struct Run {
     context: Arc<Context>,
     backoff: Backoff,
     settings: Settings,
+    put_back: Notify,
 }
 
 impl Operator {
@@ -73,13 +86,21 @@ impl Operator {
         Ok(Self { context, watches, woken, settings })
     }
 
-    /// Runs until `shutdown` ends, then lets running reconciles finish.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + Sync + 'static) {
+    /// Runs until `shutdown` ends or the cluster is put back, then lets running reconciles finish.
+    pub async fn run(self, shutdown: impl Future<Output = ()> + Send + Sync + 'static) -> End {
         let Self { context, watches, woken, settings } = self;
         let claims = context.stores.quarantines.clone();
         let (by_class, by_namespace) = (claims.clone(), claims.clone());
         let woken = futures::stream::unfold(woken, async |mut woken| woken.recv().await.map(|claim| (claim, woken)));
-        let run = Arc::new(Run { context, backoff: Backoff::default(), settings: settings.clone() });
+        let run =
+            Arc::new(Run { context, backoff: Backoff::default(), settings: settings.clone(), put_back: Notify::new() });
+        let watching = run.clone();
+        let watch = tokio::spawn(async move {
+            put_back::seen_by_revision(watching.context.client.clone()).await;
+            watching.put_back.notify_one();
+        });
+        let (ends, ended) = oneshot::channel();
+        let shutdown = ending(run.clone(), shutdown, ends);
         tracing::info!(concurrency = settings.concurrency, resync = ?settings.resync, "watching Quarantines");
 
         Controller::for_stream(watches.quarantines, claims)
@@ -95,15 +116,36 @@ impl Operator {
                 }
             })
             .await;
+        watch.abort();
         tracing::info!("stopped");
+        ended.await.unwrap_or(End::Asked)
     }
+}
+
+/// Waits for whichever end comes first, and tells which it is.
+async fn ending(run: Arc<Run>, shutdown: impl Future<Output = ()>, ends: oneshot::Sender<End>) {
+    let end = match select(pin!(shutdown), pin!(run.put_back.notified())).await {
+        Either::Left(_) => End::Asked,
+        Either::Right(_) => End::PutBack,
+    };
+    if end == End::PutBack {
+        tracing::error!("the cluster was put back to an older state: running reconciles finish, nothing new is begun");
+    }
+    // Whoever waits for it goes only when the process does.
+    let _ = ends.send(end);
 }
 
 /// One reconcile, and when the next one is due.
 fn one(claim: Arc<Quarantine>, run: Arc<Run>) -> BoxFuture<'static, Result<Action, Error>> {
     async move {
         let reference = ObjectRef::from_obj(claim.as_ref());
-        let again = survived(reconcile(claim, &run.context)).await?;
+        let outcome = survived(reconcile(claim.clone(), &run.context)).await;
+        if outcome.as_ref().is_err_and(Error::is_conflict)
+            && put_back::seen_by_claim(run.context.client.clone(), &claim).await
+        {
+            run.put_back.notify_one();
+        }
+        let again = outcome?;
         if again != Again::Backoff {
             run.backoff.reset(&reference);
         }

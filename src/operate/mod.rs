@@ -3,6 +3,7 @@
 mod backoff;
 mod controller;
 mod own_node;
+mod put_back;
 mod watches;
 
-pub use controller::{Operator, Settings};
+pub use controller::{End, Operator, Settings};

@@ -1,7 +1,7 @@
 //! What is watched, and which claims a change wakes. An object that can't be read stops nobody: it is left out, and said.
 
 use crate::{
-    api::{ConditionStatus, ConditionType, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION},
+    api::{ConditionStatus, ConditionType, FINALIZER, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION},
     quarantine::{Stores, age, names_instance, waits_for_room},
 };
 use futures::{Stream, StreamExt, future::ready};
@@ -172,7 +172,8 @@ fn class_of(claim: &Quarantine) -> Option<&String> {
     claim.status.as_ref().and_then(|status| status.class_name.as_ref()).or(claim.spec.class_name.as_ref())
 }
 
-/// Everything of a claim that a person or a tool writes; not the status and the finalizer, which are ours.
+/// Everything of a claim that a person or a tool writes; not the status and the finalizer, which are ours. Records
+/// without the finalizer are nothing that we write: somebody took it off.
 fn what_a_person_writes(claim: &Quarantine) -> Option<u64> {
     let mut hasher = DefaultHasher::new();
     let meta = &claim.metadata;
@@ -181,7 +182,9 @@ fn what_a_person_writes(claim: &Quarantine) -> Option<u64> {
         .iter()
         .filter(|(key, _)| key.as_str() == RECONCILE_ANNOTATION || key.starts_with(GROUP))
         .collect();
-    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), ours).hash(&mut hasher);
+    let recorded = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
+    let unguarded = recorded && !claim.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), unguarded, ours).hash(&mut hasher);
     Some(hasher.finish())
 }
 

@@ -17,8 +17,9 @@ pub mod tags;
 pub mod world;
 
 pub use context::{Context, Error, Stores};
+pub use decide::holders::named_instance;
 pub use limits::{age, waits_for_room};
-pub use observe::names_instance;
+pub use observe::{names_instance, place};
 
 use crate::api::Quarantine;
 use std::{sync::Arc, time::Duration};

@@ -17,6 +17,7 @@ use crate::{
         model::{Peer, SecurityGroup},
     },
 };
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, CustomResourceExt, ResourceExt, api::ListParams, core::PartialObjectMeta, runtime::reflector::ObjectRef,
@@ -37,12 +38,15 @@ pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Fact
         in_time(claims(context, cached).get_opt(&cached.name_any())).await?.filter(|fresh| fresh.uid() == cached.uid())
     };
     let Some(claim) = claim else { return Ok(None) };
-    let crd_deleting = claim.metadata.deletion_timestamp.is_some() && crd_is_deleting(context).await?;
+    let deleting = claim.metadata.deletion_timestamp.is_some();
+    let mut namespace = namespace_sight(context, &claim);
+    // Whether the release is meant isn't read from a cache.
+    namespace.deleting |= deleting && namespace_is_deleting(context, &claim).await?;
     Ok(Some(Facts {
         now: context.now(),
         class: class_sight(context, &claim),
-        namespace: namespace_sight(context, &claim),
-        crd_deleting,
+        namespace,
+        crd_deleting: deleting && crd_is_deleting(context).await?,
         operator: OperatorFacts {
             account_id: String::new(),
             partition: String::new(),
@@ -373,6 +377,12 @@ fn add_movers(context: &Context, facts: &mut Facts, view: &View) {
     let known: HashSet<String> = facts.holders.iter().map(|holder| holder.uid.clone()).collect();
     let movers = movers.iter().filter_map(|other| Holder::of(other)).filter(|mover| !known.contains(&mover.uid));
     facts.holders.extend(movers.collect::<Vec<_>>());
+}
+
+async fn namespace_is_deleting(context: &Context, claim: &Quarantine) -> Result<bool, Error> {
+    let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(context.client.clone());
+    let namespace = in_time(namespaces.get_opt(&claim.namespace().unwrap_or_default())).await?;
+    Ok(namespace.is_none_or(|namespace| namespace.metadata.deletion_timestamp.is_some()))
 }
 
 async fn crd_is_deleting(context: &Context) -> Result<bool, Error> {

@@ -15,6 +15,15 @@ const SINCE: &str = "quarantine-operator.dev/recorded-at";
 const CLASS: &str = "quarantine-operator.dev/class-uid";
 const VALUE_LIMIT: usize = 256;
 
+/// The most groups that an interface carries ("Amazon VPC quotas", Amazon VPC User Guide), and that a record holds.
+const GROUPS: usize = 16;
+
+/// The longest group that a record holds.
+const GROUP_LENGTH: usize = 32;
+
+/// The keys by any of which an interface is found that carries a record, or what somebody left of it.
+pub const KEYS: [&str; 4] = [CLUSTER, QUARANTINE, ORIGINALS, ISOLATION];
+
 /// What the tags on an interface say.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
@@ -51,6 +60,26 @@ pub fn read(tags: &Tags) -> Option<Evidence> {
         original_groups: from_parts(ORIGINALS, tags),
         isolation_groups: from_parts(ISOLATION, tags)?,
     })
+}
+
+/// The cluster that these tags name, whether they are whole or not.
+pub fn cluster(tags: &Tags) -> Option<&String> {
+    tags.get(CLUSTER)
+}
+
+/// The original groups that these tags name, whether they are whole or not.
+pub fn originals(tags: &Tags) -> Option<Vec<String>> {
+    from_parts(ORIGINALS, tags)
+}
+
+/// Whether these can be the groups of an interface. Anyone with ec2:CreateTags writes tags: what can't be goes neither
+/// into a record, which the API server would refuse, nor into a command for a person.
+pub fn are_groups(told: &[String]) -> bool {
+    let is_group = |group: &String| {
+        group.len() <= GROUP_LENGTH
+            && group.strip_prefix("sg-").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'))
+    };
+    !told.is_empty() && told.len() <= GROUPS && told.iter().all(is_group)
 }
 
 /// Whether `present` holds every one of `wanted`, and nothing else of ours.
@@ -146,6 +175,17 @@ mod tests {
             assert_eq!(read(&torn), None, "{key}");
         }
         assert_eq!(read(&Tags::new()), None);
+    }
+
+    #[test]
+    fn only_what_can_be_the_groups_of_an_interface_is_taken_for_them() {
+        assert!(are_groups(&ids(1)) && are_groups(&ids(16)));
+        assert!(!are_groups(&[]) && !are_groups(&ids(17)));
+        for forged in
+            ["sg-1;reboot", "sg-$(reboot)", "sg-1\u{1b}[2J", "eni-1", "", "sg-0123456789012345678901234567890"]
+        {
+            assert!(!are_groups(&[ids(1).remove(0), forged.to_owned()]), "{forged}");
+        }
     }
 
     #[test]

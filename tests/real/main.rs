@@ -7,6 +7,8 @@
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
 //! | `hard` | what goes wrong in a real organisation |
+//! | `meant` | releases that wait for a person |
+//! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
 //! | `process` | the operator as its own process: start, survival, end |
 //! | `recovery` | the operator cut off at every single call |
 //!
@@ -15,6 +17,8 @@
 mod api;
 mod e2e;
 mod hard;
+mod lost;
+mod meant;
 mod process;
 mod recovery;
 mod support;

@@ -2,14 +2,14 @@
 
 use crate::{
     support::{
-        apply_crds,
         claims::{Desk, holds, status},
         client_of,
+        process::{BINARY, Process, fresh_ground, ground},
         wait::until,
     },
     wire::{
         account::{Account, REGION},
-        emulator::{endpoint, fail},
+        emulator::fail,
     },
 };
 use k8s_openapi::api::core::v1::Node;
@@ -20,71 +20,7 @@ use kube::{
 };
 use quarantine_operator::api::Quarantine;
 use serde_json::{Value, json};
-use std::{
-    fs,
-    path::PathBuf,
-    process::{Command, ExitStatus},
-};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
-use xtask::{
-    Stack, StackOptions,
-    emulator::{client_settings, without_aws_settings},
-    process::Running,
-};
-
-const BINARY: &str = env!("CARGO_BIN_EXE_quarantine-operator");
-
-/// The API server of these tests. One operator at a time works on it.
-async fn ground() -> MutexGuard<'static, Stack> {
-    static GROUND: OnceCell<Mutex<Stack>> = OnceCell::const_new();
-    GROUND.get_or_init(async || Mutex::new(fresh_ground().await)).await.lock().await
-}
-
-async fn fresh_ground() -> Stack {
-    let options = StackOptions { emulator: false, ..StackOptions::default() };
-    let stack = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
-    let stack = stack.unwrap_or_else(|error| panic!("{error:#}"));
-    apply_crds(&client_of(&stack).await).await;
-    stack
-}
-
-/// An operator process, ended with the test. Where the test fails, what the operator said is shown.
-struct Process(Running, PathBuf);
-
-impl Process {
-    fn start(stack: &Stack, account: &Account) -> Self {
-        Self::start_with(stack, account, &[])
-    }
-
-    fn start_with(stack: &Stack, account: &Account, settings: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(BINARY);
-        without_aws_settings(&mut command);
-        command.args(["run", "--resync-seconds", "1", "--log-format", "json", "--log", "quarantine_operator=debug"]);
-        command.env("KUBECONFIG", stack.kubeconfig()).envs(client_settings(&endpoint(), REGION));
-        command.env("AWS_ACCESS_KEY_ID", &account.id).env_remove("NODE_NAME").envs(settings.iter().copied());
-        let log = stack.run_dir().join(format!("operator-of-{}.log", account.id));
-        Self(Running::start("the operator", command, &log).expect("the operator starts"), log)
-    }
-
-    fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.0.pid().to_string()]).status();
-        assert!(told.expect("kill runs").success());
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        until("the operator ends", async || self.0.ended().expect("it is our child")).await
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let ended = self.0.ended();
-            eprintln!("the operator ended: {ended:?}; its log:\n{}", fs::read_to_string(&self.1).unwrap_or_default());
-        }
-        self.0.kill();
-    }
-}
+use std::process::Command;
 
 /// An instance in the operator's own account, with one interface, and the class for it.
 async fn instance(desk: &Desk, account: &Account) -> (Value, String) {
@@ -103,7 +39,7 @@ async fn asked_to_stop_it_finishes_what_it_has_begun_and_ends_well() {
     let (account, desk) = (Account::fresh().await, Desk::open(client_of(&stack).await).await);
     let (target, _) = instance(&desk, &account).await;
     fail(&account.id, "ModifyNetworkInterfaceAttribute", json!({"kind": "delay", "delayMs": 1500}));
-    let mut operator = Process::start(&stack, &account);
+    let mut operator = Process::start(&stack, &account.id);
     desk.claim("web-7", target).await;
     until("the swap is recorded, and so on its way", async || {
         let claim = desk.claims.get("web-7").await.expect("a read");
@@ -139,7 +75,7 @@ async fn an_object_that_can_not_be_read_stops_nobody() {
     .expect("an object");
     until("the API server takes anything", async || raw.create(&PostParams::default(), &malformed).await.ok()).await;
 
-    let _operator = Process::start(&stack, &account);
+    let _operator = Process::start(&stack, &account.id);
     desk.claim("web-7", target).await;
     desk.contained("web-7").await;
     desk.delete("web-7").await;
@@ -152,13 +88,13 @@ async fn while_the_api_server_is_away_nothing_is_lost() {
     let (account, desk) = (Account::fresh().await, Desk::open(client_of(&stack).await).await);
     let (target, interface) = instance(&desk, &account).await;
     let originals = account.read(&interface).await.groups;
-    let mut operator = Process::start(&stack, &account);
+    let mut operator = Process::start(&stack, &account.id);
     desk.claim("web-7", target).await;
     desk.contained("web-7").await;
 
     stack.stop_apiserver();
     account.ec2.set_groups(&interface, &originals).await.expect("the owner may do that");
-    assert!(operator.0.ended().expect("it is our child").is_none(), "it goes on");
+    assert!(operator.runs(), "it goes on");
     stack.start_apiserver().unwrap_or_else(|error| panic!("{error:#}"));
     until("the drift is put right", async || (account.read(&interface).await.groups != originals).then_some(())).await;
     desk.delete("web-7").await;
@@ -178,7 +114,7 @@ async fn the_instance_that_it_runs_on_is_refused_until_the_class_allows_it() {
     let nodes: Api<Node> = Api::all(client);
     nodes.create(&PostParams::default(), &serde_json::from_value(node).expect("a node")).await.expect("accepted");
 
-    let _operator = Process::start_with(&stack, &account, &[("NODE_NAME", &desk.namespace)]);
+    let _operator = Process::start_with(&stack, &account.id, &[("NODE_NAME", &desk.namespace)]);
     desk.claim("web-7", target.clone()).await;
     let claim = desk.says("web-7", "Ready", "False", "OperatorsOwnInstance").await;
     assert!(holds(&claim, "Stalled") && claim.metadata.finalizers.is_none());

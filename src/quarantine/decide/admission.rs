@@ -41,7 +41,7 @@ pub fn route(facts: &Facts) -> Result<ResolvedTarget, Problem> {
             name(class)
         )));
     }
-    Ok(through_role(facts, class, target.id.clone(), target.region.clone(), account_id))
+    Ok(through_role(class, &facts.operator.partition, target.id.clone(), target.region.clone(), account_id))
 }
 
 /// How a claim that holds records was reached last, where that is another way than [`route`] names.
@@ -114,7 +114,7 @@ fn held_target(facts: &Facts) -> Option<ResolvedTarget> {
     let recorded = recorded_target(facts)?;
     let ResolvedTarget { instance_id, account_id, region, .. } = recorded.clone();
     Some(match facts.class.found().filter(|class| class.spec.assume_role.is_some()) {
-        Some(class) => through_role(facts, class, instance_id, region, account_id),
+        Some(class) => through_role(class, &facts.operator.partition, instance_id, region, account_id),
         None => recorded.clone(),
     })
 }
@@ -124,17 +124,17 @@ fn recorded_target(facts: &Facts) -> Option<&ResolvedTarget> {
     status.target.as_ref().filter(|_| !status.interfaces.is_empty())
 }
 
-fn through_role(
-    facts: &Facts,
+/// How a class reaches an instance: through its role, or with the operator's own credentials.
+pub fn through_role(
     class: &QuarantineClass,
+    partition: &str,
     instance_id: String,
     region: String,
     account_id: String,
 ) -> ResolvedTarget {
     let role = class.spec.assume_role.as_ref();
     ResolvedTarget {
-        role_arn: role
-            .map(|role| format!("arn:{}:iam::{account_id}:role/{}", facts.operator.partition, role.role_name)),
+        role_arn: role.map(|role| format!("arn:{partition}:iam::{account_id}:role/{}", role.role_name)),
         external_id: role.and_then(|role| role.external_id.clone()),
         session_name: role.and_then(|role| role.session_name.clone()),
         instance_id,

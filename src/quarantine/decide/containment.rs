@@ -192,10 +192,9 @@ fn new_record(draft: &Draft<'_>, view: &View, seen: &Interface, group: String) -
 
     let evidence = tags::read(&seen.tags);
     let touched = seen.groups.iter().any(|group| isolating.contains(group));
-    let told = evidence
-        .as_ref()
-        .filter(|_| touched)
-        .and_then(|evidence| without_isolation(evidence.original_groups.as_deref()?));
+    let told = evidence.as_ref().filter(|_| touched).and_then(|evidence| {
+        without_isolation(evidence.original_groups.as_deref().filter(|told| tags::are_groups(told))?)
+    });
     // The read may be older than the restore of a claim that goes.
     let given_back = known.filter(|_| touched).and_then(|known| known.original_security_groups.clone());
     // Where only tags say that what it carries isolates, what it carries is kept: others can write tags. A person decides.

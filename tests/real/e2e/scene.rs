@@ -45,7 +45,11 @@ impl Scene {
     /// An instance with one interface per element, carrying the groups of these names.
     pub async fn with(interfaces: &[&[&str]]) -> Self {
         operator();
-        let desk = Desk::open(client().await).await;
+        Self::on(Desk::open(client().await).await, interfaces).await
+    }
+
+    /// The same for an operator of the test's own, whose credentials are [`OPERATOR_ACCOUNT`]'s.
+    pub async fn on(desk: Desk, interfaces: &[&[&str]]) -> Self {
         let account = Account::fresh().await;
         create_role(&account.id, ROLE, OPERATOR_ACCOUNT, EXTERNAL_ID);
         let subnet = account.subnet().await;

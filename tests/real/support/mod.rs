@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod operator;
+pub mod process;
 mod stack;
 pub mod wait;
 

@@ -21,6 +21,16 @@ async fn interfaces_of_all_pages_are_found() {
 }
 
 #[tokio::test]
+async fn tagged_interfaces_of_all_pages_are_found() {
+    let interface =
+        |id: &str| format!("<item><networkInterfaceId>{id}</networkInterfaceId><vpcId>vpc-1</vpcId></item>");
+    let server = TwoPages::start("networkInterfaceSet", interface("eni-1"), interface("eni-2"));
+    let found = server.ec2().await.interfaces_tagged(&["held-by"]).await.unwrap();
+    assert_eq!(found.into_iter().map(|interface| interface.id).collect::<Vec<_>>(), ["eni-1", "eni-2"]);
+    server.was_asked_for_pages_of("1000");
+}
+
+#[tokio::test]
 async fn groups_of_all_pages_are_found() {
     let group =
         |id: &str| format!("<item><groupId>{id}</groupId><groupName>isolation</groupName><vpcId>vpc-1</vpcId></item>");

@@ -200,3 +200,23 @@ async fn a_prefix_list_is_its_networks() {
 fn rule(protocol: &str, ports: Option<(i32, i32)>, cidr: &str) -> GroupRule {
     GroupRule { protocol: protocol.to_owned(), ports, peer: Peer::Cidr(cidr.to_owned()) }
 }
+
+#[tokio::test]
+async fn interfaces_are_found_by_the_keys_of_their_tags_whatever_the_values() {
+    let account = Account::fresh().await;
+    let subnet = account.subnet().await;
+    let (one, other, without) = (
+        account.interface(&subnet, &[]).await,
+        account.interface(&subnet, &[]).await,
+        account.interface(&subnet, &[]).await,
+    );
+    account.ec2.tag(std::slice::from_ref(&one), &tags([("held-by", "a")])).await.unwrap();
+    account.ec2.tag(std::slice::from_ref(&other), &tags([("held-since", "")])).await.unwrap();
+    account.ec2.tag(&[without], &tags([("held", "by a value: held-by")])).await.unwrap();
+    let found = account.ec2.interfaces_tagged(&["held-by", "held-since"]).await.unwrap();
+    let mut ids: Vec<String> = found.into_iter().map(|interface| interface.id).collect();
+    ids.sort();
+    let mut wanted = [one, other];
+    wanted.sort();
+    assert_eq!(ids, wanted);
+}

@@ -15,7 +15,7 @@ use super::check::add_checks;
 use super::report::Report;
 
 pub fn test() -> Result<()> {
-    let options = StackOptions::default();
+    let options = StackOptions { controller_manager: true, ..StackOptions::default() };
     let mut wanted = options.prerequisites()?;
     wanted.push(Prerequisite::Cargo);
     prerequisites::check(&wanted)?;

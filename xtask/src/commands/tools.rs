@@ -20,7 +20,7 @@ pub enum Part {
 
 impl Part {
     /// What the demo and the tests need.
-    pub const DEFAULT: [Self; 3] = [Self::Etcd, Self::KubeApiserver, Self::Emulator];
+    pub const DEFAULT: [Self; 4] = [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Emulator];
 
     fn tool(self) -> Option<Tool> {
         match self {

@@ -114,6 +114,19 @@ fn tags_on_an_interface_that_is_not_isolated_tell_nothing() {
 }
 
 #[test]
+fn forged_tags_that_name_what_is_no_group_tell_no_originals() {
+    let long = "x".repeat(200);
+    let many: Vec<String> = (0..17).map(|n| format!("sg-{n}")).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    for originals in [&[long.as_str()][..], &["sg-web", "sg-1;reboot"], &many] {
+        let mut scene = tagged_by(CLUSTER, originals, ISOLATION, &[ISOLATION]);
+        scene.look().says(Contained, True, Reason::Contained, &[]);
+        let record = scene.record("eni-1");
+        assert_eq!((record.original_security_groups, record.recorded_from), (None, RecordSource::Interface));
+    }
+}
+
+#[test]
 fn forged_tags_that_call_its_own_groups_isolating_lose_none_of_them() {
     for originals in [&[][..], &["sg-open"]] {
         let mut scene = tagged_by(CLUSTER, originals, "sg-web", &["sg-web", "sg-db"]);

@@ -1,0 +1,90 @@
+//! The operator as its own process, and the API server that such processes have to themselves.
+
+use super::{apply_crds, client_of, wait::until};
+use crate::wire::{account::REGION, emulator::endpoint};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+};
+use tokio::sync::{Mutex, MutexGuard, OnceCell};
+use xtask::{
+    Stack, StackOptions,
+    emulator::{client_settings, without_aws_settings},
+    process::Running,
+};
+
+pub const BINARY: &str = env!("CARGO_BIN_EXE_quarantine-operator");
+
+/// The API server of such tests. One of them at a time works on it.
+pub async fn ground() -> MutexGuard<'static, Stack> {
+    static GROUND: OnceCell<Mutex<Stack>> = OnceCell::const_new();
+    GROUND.get_or_init(async || Mutex::new(fresh_ground().await)).await.lock().await
+}
+
+/// An API server of one test's own, for one that breaks it.
+pub async fn fresh_ground() -> Stack {
+    fresh_ground_with(StackOptions::default()).await
+}
+
+pub async fn fresh_ground_with(options: StackOptions) -> Stack {
+    let options = StackOptions { emulator: false, ..options };
+    let stack = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
+    let stack = stack.unwrap_or_else(|error| panic!("{error:#}"));
+    apply_crds(&client_of(&stack).await).await;
+    stack
+}
+
+/// The program, with this stack's cluster and this account as its own.
+pub fn program(stack: &Stack, account: &str) -> Command {
+    let mut command = Command::new(BINARY);
+    without_aws_settings(&mut command);
+    command.env("KUBECONFIG", stack.kubeconfig()).envs(client_settings(&endpoint(), REGION));
+    command.env("AWS_ACCESS_KEY_ID", account).env_remove("NODE_NAME");
+    command
+}
+
+/// An operator process, ended with the test. Where the test fails, what the operator said is shown.
+pub struct Process(Running, PathBuf);
+
+impl Process {
+    pub fn start(stack: &Stack, account: &str) -> Self {
+        Self::start_with(stack, account, &[])
+    }
+
+    pub fn start_with(stack: &Stack, account: &str, settings: &[(&str, &str)]) -> Self {
+        let mut command = program(stack, account);
+        command.args(["run", "--log-format", "json", "--log", "quarantine_operator=debug"]);
+        command.env("QUARANTINE_RESYNC_SECONDS", "1").envs(settings.iter().copied());
+        let log = stack.run_dir().join(format!("operator-of-{account}.log"));
+        Self(Running::start("the operator", command, &log).expect("the operator starts"), log)
+    }
+
+    pub fn terminate(&self) {
+        let told = Command::new("kill").args(["-TERM", &self.0.pid().to_string()]).status();
+        assert!(told.expect("kill runs").success());
+    }
+
+    pub async fn ended(&mut self) -> ExitStatus {
+        until("the operator ends", async || self.0.ended().expect("it is our child")).await
+    }
+
+    /// What it said so far. Operators of one account on one stack share it.
+    pub fn log(&self) -> &Path {
+        &self.1
+    }
+
+    pub fn runs(&mut self) -> bool {
+        self.0.ended().expect("it is our child").is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let ended = self.0.ended();
+            eprintln!("the operator ended: {ended:?}; its log:\n{}", fs::read_to_string(&self.1).unwrap_or_default());
+        }
+        self.0.kill();
+    }
+}
