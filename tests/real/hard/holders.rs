@@ -1,0 +1,226 @@
+//! Several claims of one instance, and interfaces that move between instances.
+
+use crate::{
+    e2e::scene::{CLAIM, Scene, close},
+    support::{
+        claims::{Desk, holds, status},
+        client,
+        wait::until,
+    },
+    wire::emulator::calls,
+};
+use kube::api::DeleteParams;
+use quarantine_operator::api::{InterfaceState, Quarantine};
+use serde_json::{Value, json};
+
+const SECOND: &str = "second";
+
+fn swaps(scene: &Scene) -> usize {
+    calls(&scene.account.id, "ModifyNetworkInterfaceAttribute").len()
+}
+
+/// Waits until the claim says that another one holds the instance.
+async fn waits(desk: &Desk, name: &str) -> Quarantine {
+    until(&format!("{name} waits"), async || {
+        let claim = desk.claims.get_opt(name).await.expect("a read")?;
+        claim.status.as_ref().is_some_and(|status| status.held_by.is_some()).then_some(claim)
+    })
+    .await
+}
+
+/// A namespace and a class of its own for the same instance, isolating with another group.
+async fn elsewhere(scene: &Scene) -> (Desk, String) {
+    let other = scene.account.group(&scene.subnet, "other-isolation").await;
+    close(&scene.account, &other).await;
+    let desk = Desk::open(client().await).await;
+    let mut spec = scene.class(json!({})).await.spec;
+    spec.security_group.id = Some(other.clone());
+    let mut spec = serde_json::to_value(spec).expect("a spec");
+    spec["namespaceSelector"] = json!({"matchLabels": {"kubernetes.io/metadata.name": desk.namespace}});
+    desk.class(spec).await;
+    (desk, other)
+}
+
+#[tokio::test]
+async fn a_driver_that_is_deleted_hands_over_and_no_interface_is_ever_without_isolation() {
+    let scene = Scene::contained(&[&["web"], &["db", "app"]]).await;
+    scene.desk.claim(SECOND, scene.spec(json!({}))).await;
+    assert!(holds(&waits(&scene.desk, SECOND).await, "Contained"), "by the first one, with the group of its own class");
+    let before = swaps(&scene);
+    scene.delete_and_wait().await;
+    let second = scene.desk.contained(SECOND).await;
+    assert_eq!(status(&second).interfaces.len(), 2);
+    assert_eq!(swaps(&scene), before, "nothing was given back, nothing isolated anew");
+    scene.desk.delete(SECOND).await;
+    scene.desk.gone(SECOND).await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+    assert_eq!(scene.carried(&scene.interfaces[1]).await, scene.ids(&["app", "db"]));
+    assert!(scene.our_tags(&scene.interfaces[0]).await.is_empty());
+}
+
+#[tokio::test]
+async fn both_deleted_at_once_give_the_instance_back_once() {
+    let scene = Scene::contained(&[&["web"]]).await;
+    scene.desk.claim(SECOND, scene.spec(json!({}))).await;
+    waits(&scene.desk, SECOND).await;
+    let asked = DeleteParams::default();
+    let (first, second) =
+        tokio::join!(scene.desk.claims.delete(CLAIM, &asked), scene.desk.claims.delete(SECOND, &asked));
+    assert!(first.is_ok() && second.is_ok());
+    scene.desk.gone(CLAIM).await;
+    scene.desk.gone(SECOND).await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+}
+
+#[tokio::test]
+async fn a_driver_deleted_while_the_successor_is_suspended_dry_run_or_refused_gives_the_instance_back() {
+    let refused = json!({"securityGroupId": "sg-0123456789abcdef0"});
+    for spec in [json!({"suspend": true}), json!({"mode": "DryRun"}), refused] {
+        let scene = Scene::contained(&[&["web"]]).await;
+        scene.desk.claim(SECOND, scene.spec(spec)).await;
+        until("the second one says something", async || {
+            let second = scene.desk.claims.get(SECOND).await.expect("a read");
+            (!status(&second).conditions.is_empty()).then_some(())
+        })
+        .await;
+        scene.delete_and_wait().await;
+        assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+    }
+}
+
+#[tokio::test]
+async fn an_older_claim_that_becomes_eligible_late_waits_and_takes_over_when_the_driver_goes() {
+    let scene = Scene::with(&[&["web"]]).await;
+    scene.class(json!({})).await;
+    scene.claim(json!({"suspend": true})).await;
+    scene.desk.says(CLAIM, "Ready", "True", "Suspended").await;
+    scene.desk.claim(SECOND, scene.spec(json!({}))).await;
+    scene.desk.contained(SECOND).await;
+    scene.desk.edit(CLAIM, json!({"spec": {"suspend": false}})).await;
+    waits(&scene.desk, CLAIM).await;
+    let before = swaps(&scene);
+    scene.desk.delete(SECOND).await;
+    scene.desk.gone(SECOND).await;
+    scene.desk.contained(CLAIM).await;
+    assert_eq!(swaps(&scene), before);
+    scene.delete_and_wait().await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+}
+
+#[tokio::test]
+async fn a_third_one_that_the_store_has_hardly_seen_ends_with_the_instance_contained_and_the_right_originals() {
+    let scene = Scene::contained(&[&["web"]]).await;
+    let asked = DeleteParams::default();
+    let third = scene.desk.try_claim("third", scene.spec(json!({})));
+    let (third, first) = tokio::join!(third, scene.desk.claims.delete(CLAIM, &asked));
+    assert!(third.is_ok() && first.is_ok());
+    scene.desk.gone(CLAIM).await;
+    let third = scene.desk.contained("third").await;
+    assert_eq!(status(&third).interfaces[0].original_security_groups, Some(scene.ids(&["web"])));
+    scene.desk.delete("third").await;
+    scene.desk.gone("third").await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+}
+
+#[tokio::test]
+async fn a_successor_of_another_namespace_and_class_says_what_its_own_class_would_give_and_then_gives_it() {
+    let scene = Scene::contained(&[&["web"]]).await;
+    let (desk, other) = elsewhere(&scene).await;
+    desk.claim(SECOND, scene.spec(json!({}))).await;
+    waits(&desk, SECOND).await;
+    desk.says(SECOND, "Contained", "False", "HeldByAnother").await;
+    scene.delete_and_wait().await;
+    let second = desk.contained(SECOND).await;
+    assert_eq!(status(&second).interfaces[0].isolation_groups, [scene.isolation.clone(), other.clone()]);
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, [other]);
+    desk.delete(SECOND).await;
+    desk.gone(SECOND).await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+}
+
+#[tokio::test]
+async fn a_waiting_claim_whose_namespace_is_no_longer_selected_is_refused_and_the_driver_gives_back() {
+    let scene = Scene::contained(&[&["web"]]).await;
+    let (desk, _) = elsewhere(&scene).await;
+    desk.claim(SECOND, scene.spec(json!({}))).await;
+    waits(&desk, SECOND).await;
+    desk.class(json!({"namespaceSelector": {"matchLabels": {"nobody": "has this"}}, "accounts": [scene.account.id],
+        "assumeRole": scene.class(json!({})).await.spec.assume_role, "securityGroup": {"id": scene.isolation}}))
+        .await;
+    desk.says(SECOND, "Ready", "False", "NamespaceNotAllowed").await;
+    scene.delete_and_wait().await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+}
+
+/// Takes the interface off its instance, as its owner would.
+async fn detach(scene: &Scene, interface: &str) {
+    let read = scene.account.owner.describe_network_interfaces().network_interface_ids(interface).send().await;
+    let read = read.expect("a read");
+    let attachment = read.network_interfaces()[0].attachment().and_then(|attachment| attachment.attachment_id());
+    let call = scene.account.owner.detach_network_interface().attachment_id(attachment.expect("it is attached"));
+    call.force(true).send().await.expect("it is detached");
+}
+
+async fn state(desk: &Desk, name: &str, interface: &str) -> Option<InterfaceState> {
+    let claim = desk.claims.get_opt(name).await.expect("a read")?;
+    claim.status.as_ref()?.interfaces.iter().find(|record| record.id == interface).map(|record| record.state)
+}
+
+fn on(instance: &str, spec: Value) -> Value {
+    let mut spec = spec;
+    spec["target"]["instance"]["id"] = json!(instance);
+    spec
+}
+
+#[tokio::test]
+async fn an_interface_attached_to_another_held_instance_is_held_there_with_its_own_originals() {
+    let scene = Scene::contained(&[&["web"], &["db"]]).await;
+    let moved = scene.interfaces[1].clone();
+    let other = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
+    scene.desk.claim(SECOND, on(&other, scene.spec(json!({})))).await;
+    scene.desk.contained(SECOND).await;
+    detach(&scene, &moved).await;
+    scene.account.attach(&other, &moved, 1).await;
+    until("the second one holds it", async || {
+        (state(&scene.desk, SECOND, &moved).await == Some(InterfaceState::Isolated)).then_some(())
+    })
+    .await;
+    until("the first one knows", async || {
+        (state(&scene.desk, CLAIM, &moved).await == Some(InterfaceState::TakenOver)).then_some(())
+    })
+    .await;
+    scene.delete_and_wait().await;
+    assert_eq!(scene.carried(&moved).await, [scene.isolation.clone()], "the second one keeps it");
+    scene.desk.delete(SECOND).await;
+    scene.desk.gone(SECOND).await;
+    assert_eq!(scene.carried(&moved).await, scene.ids(&["db"]));
+}
+
+#[tokio::test]
+async fn an_interface_attached_to_an_instance_that_nobody_holds_stays_isolated_until_the_release() {
+    let scene = Scene::contained(&[&["web"], &["db"]]).await;
+    let moved = scene.interfaces[1].clone();
+    let other = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
+    detach(&scene, &moved).await;
+    scene.account.attach(&other, &moved, 1).await;
+    scene.set(&moved, &scene.ids(&["db"])).await;
+    scene.carries(&moved, std::slice::from_ref(&scene.isolation)).await;
+    scene.delete_and_wait().await;
+    assert_eq!(scene.carried(&moved).await, scene.ids(&["db"]));
+}
+
+#[tokio::test]
+async fn an_interface_that_is_detached_and_deleted_while_held_is_gone_a_minute_later_and_the_release_waits_for_nobody()
+{
+    let scene = Scene::contained(&[&["web"], &["db"]]).await;
+    let lost = scene.interfaces[1].clone();
+    detach(&scene, &lost).await;
+    let deleted = scene.account.owner.delete_network_interface().network_interface_id(&lost).send().await;
+    deleted.expect("it is deleted");
+    until("it counts as gone", async || {
+        (state(&scene.desk, CLAIM, &lost).await == Some(InterfaceState::Gone)).then_some(())
+    })
+    .await;
+    scene.delete_and_wait().await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+}
