@@ -87,6 +87,9 @@ pub async fn world(context: &Context, mut facts: Facts, outcomes: Outcomes) -> R
         }
         Err(problem) => Sight::Failed(None, problem),
     };
+    if let Sight::Seen(_, view) = &sight {
+        add_movers(context, &mut facts, view).await?;
+    }
     Ok(World { facts, sight, outcomes })
 }
 
@@ -109,10 +112,7 @@ async fn look(context: &Context, facts: &mut Facts) -> Sight {
     }
     let (target, seen) = see_by_either_role(context, facts, target).await;
     match seen {
-        Ok(view) => {
-            add_movers(context, facts, &view);
-            Sight::Seen(target, Box::new(view))
-        }
+        Ok(view) => Sight::Seen(target, Box::new(view)),
         Err(problem) => Sight::Failed(Some(target), problem),
     }
 }
@@ -364,19 +364,24 @@ fn isolation_groups_known(context: &Context) -> BTreeSet<String> {
     isolation_groups_of(classes.iter().map(AsRef::as_ref), claims.iter().map(AsRef::as_ref))
 }
 
-/// Claims of other instances that have a record of an interface that this look showed, or that this claim recorded.
-fn add_movers(context: &Context, facts: &mut Facts, view: &View) {
+/// Claims of other instances that have a record of an interface that this look showed, or that this claim recorded: as
+/// the API server has them, because what they hold may be let go here.
+async fn add_movers(context: &Context, facts: &mut Facts, view: &View) -> Result<(), Error> {
     let recorded = facts.claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.as_str());
     let seen: HashSet<&str> = view.interfaces.iter().map(|seen| seen.id.as_str()).chain(recorded).collect();
     let movers = context.stores.quarantines.state_filter(|other| {
-        let records = other.status.iter().flat_map(|status| &status.interfaces);
+        let mut records = other.status.iter().flat_map(|status| &status.interfaces);
         other.uid() != facts.claim.uid()
             && !names_instance(&facts.claim, other)
-            && records.into_iter().any(|record| seen.contains(record.id.as_str()))
+            && records.any(|record| seen.contains(record.id.as_str()))
     });
-    let known: HashSet<String> = facts.holders.iter().map(|holder| holder.uid.clone()).collect();
-    let movers = movers.iter().filter_map(|other| Holder::of(other)).filter(|mover| !known.contains(&mover.uid));
-    facts.holders.extend(movers.collect::<Vec<_>>());
+    let mut live = Vec::new();
+    for mover in movers {
+        live.extend(in_time(claims(context, &mover).get_opt(&mover.name_any())).await?.as_ref().and_then(Holder::of));
+    }
+    facts.holders.retain(|holder| live.iter().all(|mover| mover.uid != holder.uid));
+    facts.holders.extend(live);
+    Ok(())
 }
 
 async fn namespace_is_deleting(context: &Context, claim: &Quarantine) -> Result<bool, Error> {

@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 
 use commands::bench::bench;
 use commands::check::check;
+use commands::excerpts::excerpts;
 use commands::generate::write_crds;
 use commands::stack::stack;
 use commands::test::test;
@@ -59,6 +60,8 @@ enum Command {
     },
     /// Write crds/*.yaml anew from src/api
     Crds,
+    /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
+    Excerpts,
 }
 
 fn main() -> ExitCode {
@@ -81,5 +84,6 @@ fn run(command: Command) -> Result<()> {
         Command::Stack { controller_manager, no_emulator } => stack(controller_manager, !no_emulator),
         Command::Tools { parts } => tools(&parts),
         Command::Crds => write_crds(),
+        Command::Excerpts => excerpts(),
     }
 }

@@ -259,6 +259,9 @@ fn let_go(draft: &mut Draft<'_>, sight: &Sight) -> FinalizerStep {
     if let Sight::Seen(_, view) = sight
         && release::untag_all(draft, view)
     {
+        if let Some(verdict) = release::unfinished(draft, view) {
+            conclude(draft, verdict);
+        }
         return FinalizerStep::Keep;
     }
     release::tell_released(draft);

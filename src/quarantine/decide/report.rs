@@ -20,8 +20,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-/// What a swap of security groups does not do ("Security group connection tracking" and "Security groups", Amazon EC2
-/// and VPC User Guides).
+/// What a swap of security groups does not do ("Amazon EC2 security group connection tracking", Amazon EC2 User Guide;
+/// "Control traffic to your AWS resources using security groups", Amazon VPC User Guide).
 const STILL_POSSIBLE: &str = "Connections that were already tracked go on, DNS to the VPC resolver and the instance metadata service still answer, \
     and credentials taken off the host stay valid: see the README, \"Limits\".";
 

@@ -1,4 +1,4 @@
-//! Several claims of one instance, and interfaces that move between instances.
+//! Several claims of one instance.
 
 use crate::{
     e2e::scene::{CLAIM, Scene, close},
@@ -10,8 +10,8 @@ use crate::{
     wire::emulator::calls,
 };
 use kube::api::DeleteParams;
-use quarantine_operator::api::{InterfaceState, Quarantine};
-use serde_json::{Value, json};
+use quarantine_operator::api::Quarantine;
+use serde_json::json;
 
 const SECOND: &str = "second";
 
@@ -148,79 +148,6 @@ async fn a_waiting_claim_whose_namespace_is_no_longer_selected_is_refused_and_th
         "assumeRole": scene.class(json!({})).await.spec.assume_role, "securityGroup": {"id": scene.isolation}}))
         .await;
     desk.says(SECOND, "Ready", "False", "NamespaceNotAllowed").await;
-    scene.delete_and_wait().await;
-    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
-}
-
-/// Takes the interface off its instance, as its owner would.
-async fn detach(scene: &Scene, interface: &str) {
-    let read = scene.account.owner.describe_network_interfaces().network_interface_ids(interface).send().await;
-    let read = read.expect("a read");
-    let attachment = read.network_interfaces()[0].attachment().and_then(|attachment| attachment.attachment_id());
-    let call = scene.account.owner.detach_network_interface().attachment_id(attachment.expect("it is attached"));
-    call.force(true).send().await.expect("it is detached");
-}
-
-async fn state(desk: &Desk, name: &str, interface: &str) -> Option<InterfaceState> {
-    let claim = desk.claims.get_opt(name).await.expect("a read")?;
-    claim.status.as_ref()?.interfaces.iter().find(|record| record.id == interface).map(|record| record.state)
-}
-
-fn on(instance: &str, spec: Value) -> Value {
-    let mut spec = spec;
-    spec["target"]["instance"]["id"] = json!(instance);
-    spec
-}
-
-#[tokio::test]
-async fn an_interface_attached_to_another_held_instance_is_held_there_with_its_own_originals() {
-    let scene = Scene::contained(&[&["web"], &["db"]]).await;
-    let moved = scene.interfaces[1].clone();
-    let other = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
-    scene.desk.claim(SECOND, on(&other, scene.spec(json!({})))).await;
-    scene.desk.contained(SECOND).await;
-    detach(&scene, &moved).await;
-    scene.account.attach(&other, &moved, 1).await;
-    until("the second one holds it", async || {
-        (state(&scene.desk, SECOND, &moved).await == Some(InterfaceState::Isolated)).then_some(())
-    })
-    .await;
-    until("the first one knows", async || {
-        (state(&scene.desk, CLAIM, &moved).await == Some(InterfaceState::TakenOver)).then_some(())
-    })
-    .await;
-    scene.delete_and_wait().await;
-    assert_eq!(scene.carried(&moved).await, [scene.isolation.clone()], "the second one keeps it");
-    scene.desk.delete(SECOND).await;
-    scene.desk.gone(SECOND).await;
-    assert_eq!(scene.carried(&moved).await, scene.ids(&["db"]));
-}
-
-#[tokio::test]
-async fn an_interface_attached_to_an_instance_that_nobody_holds_stays_isolated_until_the_release() {
-    let scene = Scene::contained(&[&["web"], &["db"]]).await;
-    let moved = scene.interfaces[1].clone();
-    let other = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
-    detach(&scene, &moved).await;
-    scene.account.attach(&other, &moved, 1).await;
-    scene.set(&moved, &scene.ids(&["db"])).await;
-    scene.carries(&moved, std::slice::from_ref(&scene.isolation)).await;
-    scene.delete_and_wait().await;
-    assert_eq!(scene.carried(&moved).await, scene.ids(&["db"]));
-}
-
-#[tokio::test]
-async fn an_interface_that_is_detached_and_deleted_while_held_is_gone_a_minute_later_and_the_release_waits_for_nobody()
-{
-    let scene = Scene::contained(&[&["web"], &["db"]]).await;
-    let lost = scene.interfaces[1].clone();
-    detach(&scene, &lost).await;
-    let deleted = scene.account.owner.delete_network_interface().network_interface_id(&lost).send().await;
-    deleted.expect("it is deleted");
-    until("it counts as gone", async || {
-        (state(&scene.desk, CLAIM, &lost).await == Some(InterfaceState::Gone)).then_some(())
-    })
-    .await;
     scene.delete_and_wait().await;
     assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
 }

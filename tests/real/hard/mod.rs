@@ -3,4 +3,5 @@
 mod holders;
 mod limits;
 mod managed;
+mod moving;
 mod policy;

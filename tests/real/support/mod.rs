@@ -1,10 +1,11 @@
 //! What the tests on real parts share: the stack, one operator on it, claims, and waiting with a deadline.
 
 pub mod claims;
+pub mod excerpts;
 pub mod operator;
 pub mod process;
 mod stack;
 pub mod wait;
 
 pub use operator::operator;
-pub use stack::{apply_crds, client, client_of, stack};
+pub use stack::{apply_crds, client, client_from, client_of, stack};

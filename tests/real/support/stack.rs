@@ -1,5 +1,6 @@
 //! The stack that all tests of this process share, with the CRDs applied.
 
+use super::excerpts;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, Config,
@@ -8,7 +9,7 @@ use kube::{
     runtime::{conditions, wait::await_condition},
 };
 use quarantine_operator::api::crds;
-use std::time::Duration;
+use std::{path::Path, time::Duration};
 use tokio::sync::OnceCell;
 use xtask::Stack;
 
@@ -34,13 +35,23 @@ impl RunningStack {
 pub async fn client() -> Client {
     static READY: OnceCell<()> = OnceCell::const_new();
     let client = client_of(Stack::shared().unwrap_or_else(|error| panic!("{error:#}"))).await;
-    READY.get_or_init(|| apply_crds(&client)).await;
+    let shared = Stack::shared().unwrap_or_else(|error| panic!("{error:#}"));
+    READY
+        .get_or_init(async || {
+            apply_crds(&client).await;
+            excerpts::collect(shared);
+        })
+        .await;
     client
 }
 
 /// A client of any stack's API server, as its administrator.
 pub async fn client_of(stack: &Stack) -> Client {
-    let kubeconfig = Kubeconfig::read_from(stack.kubeconfig()).expect("the stack wrote a kubeconfig");
+    client_from(&stack.kubeconfig()).await
+}
+
+pub async fn client_from(kubeconfig: &Path) -> Client {
+    let kubeconfig = Kubeconfig::read_from(kubeconfig).expect("the stack wrote a kubeconfig");
     let config =
         Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.expect("it can be read");
     Client::try_from(config).expect("a client can be made of it")

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod cargo;
 pub mod check;
+pub mod excerpts;
 pub mod generate;
 pub mod report;
 pub mod stack;

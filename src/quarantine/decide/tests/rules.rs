@@ -1,7 +1,7 @@
 //! The rules that never break, over histories of people, other writers, faults, old reads and crashes. One property per
 //! rule; each history is run to its end, and must end well.
 //!
-//! `PROPTEST_CASES` sets how many histories each property goes through.
+//! `PROPTEST_CASES` sets how many histories each property goes through, `HISTORY_STEPS` how long each is at least.
 
 use super::simulation::{
     Simulation, Tally,
@@ -13,19 +13,26 @@ use std::cell::RefCell;
 /// So many that the whole run stays well below a minute in a debug build.
 const HISTORIES: u32 = 60;
 
-fn config() -> Config {
+/// As many as asked for, other ones each time; else the same few, so that a change is judged by the change.
+fn runner() -> TestRunner {
     let asked = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
-    Config {
-        cases: asked.unwrap_or(HISTORIES),
-        max_shrink_iters: 5_000,
-        failure_persistence: None,
-        ..Config::default()
+    let cases = asked.unwrap_or(HISTORIES);
+    let config = Config { cases, max_shrink_iters: 5_000, failure_persistence: None, ..Config::default() };
+    match asked {
+        Some(_) => TestRunner::new(config),
+        None => TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &[3; 32])),
     }
+}
+
+/// A short history tells more, a long one meets more.
+fn lengths() -> std::ops::RangeInclusive<usize> {
+    let least = std::env::var("HISTORY_STEPS").ok().and_then(|steps| steps.parse().ok()).unwrap_or(1);
+    least..=least.max(50) + 10
 }
 
 /// No history breaks this rule.
 fn holds(rule: u8) {
-    let outcome = TestRunner::new(config()).run(&history(1..=60), |(start, steps)| check(rule, &start, &steps));
+    let outcome = runner().run(&history(lengths()), |(start, steps)| check(rule, &start, &steps));
     tell(outcome);
 }
 

@@ -169,7 +169,9 @@ impl ApiServer {
             true => others.iter().copied().filter(same).cloned().collect(),
             false => in_store.iter().filter(same).cloned().collect(),
         };
-        let elsewhere = in_store.iter().filter(|other| !same(other) && holds(other));
+        // Those of other instances are found in the store, and read afresh.
+        let known = |other: &&Quarantine| in_store.iter().any(|known| known.metadata.uid == other.metadata.uid);
+        let elsewhere = others.iter().copied().filter(|other| !same(other) && holds(other)).filter(known);
         beside.iter().chain(elsewhere).filter_map(Holder::of).collect()
     }
 }

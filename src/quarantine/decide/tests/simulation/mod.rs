@@ -183,7 +183,11 @@ impl Simulation {
         self.tally.count("statuses wiped");
         // It is admitted anew.
         let uid = self.api.claims.get(claim).and_then(|claim| claim.metadata.uid.clone());
-        uid.and_then(|uid| self.approval_asked.remove(&uid));
+        if let Some(uid) = uid {
+            self.approval_asked.remove(&uid);
+            // With the record goes what it knew of swaps on their way.
+            self.late.retain(|late| late.claim_uid != uid);
+        }
         self.api.wipe(claim);
     }
 

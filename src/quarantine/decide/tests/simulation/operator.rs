@@ -32,7 +32,7 @@ pub struct Ended {
 /// A call that nobody heard an answer of, and that AWS does later.
 pub struct Late {
     at: i64,
-    claim_uid: String,
+    pub claim_uid: String,
     interface_id: String,
     groups: Vec<String>,
 }

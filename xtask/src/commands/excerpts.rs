@@ -1,0 +1,76 @@
+//! `cargo xtask excerpts`: docs/reasons.md, from what `kubectl describe` said during a run of the tests.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use xtask::workspace;
+
+use super::cargo::{cargo, pass_through};
+
+const HEAD: &str = "# Reasons\n\n\
+    What `kubectl describe quarantine` says, for each reason: its conditions, without their times, and its event. Made by\n\
+    `cargo xtask excerpts` from a run of the tests on real parts; ids are replaced by those that documentation uses. What\n\
+    each means and what to do stands in [operations.md](operations.md#reasons).\n";
+
+pub fn excerpts() -> Result<()> {
+    let folder = workspace::target_dir().join("excerpts");
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let mut tests = cargo(&["test", "--test", "real", "--", "--skip", "recovery::"]);
+    tests.env("QUARANTINE_EXCERPTS", &folder);
+    pass_through(tests)?;
+
+    let reasons = fs::read_to_string(workspace::root().join("src/api/condition.rs"))?;
+    let page = workspace::root().join("docs/reasons.md");
+    fs::write(&page, compose(&names(&reasons), &folder)).with_context(|| format!("cannot write {}", page.display()))
+}
+
+/// The variants of the one list of reasons, in its order.
+fn names(source: &str) -> Vec<String> {
+    let list = source.split("pub enum Reason {").nth(1).and_then(|rest| rest.split("\n}").next()).unwrap_or_default();
+    let lines = list.lines().map(str::trim).filter(|line| !line.starts_with("//"));
+    lines.filter_map(|line| line.strip_suffix(',')).map(str::to_owned).collect()
+}
+
+fn compose(reasons: &[String], folder: &Path) -> String {
+    let mut page = HEAD.to_owned();
+    let mut unmet = Vec::new();
+    for reason in reasons {
+        let read = |kind: &str| fs::read_to_string(folder.join(format!("{reason}.{kind}"))).ok();
+        let (condition, event) = (read("condition"), read("event"));
+        if condition.is_none() && event.is_none() {
+            unmet.push(reason.as_str());
+            continue;
+        }
+        let conditions = condition.map(|text| format!("  Conditions:\n{text}")).unwrap_or_default();
+        let events = event.map(|text| format!("Events:\n{text}")).unwrap_or_default();
+        page += &format!("\n## {reason}\n\n```text\n{conditions}{events}```\n");
+    }
+    if !unmet.is_empty() {
+        let unmet = unmet.join(", ");
+        page += &format!("\n## Not met\n\nNo test on real parts met these, or not for long enough: {unmet}.\n");
+    }
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reasons_come_from_the_one_list_in_its_order() {
+        let source = "pub enum Other {\n A,\n}\npub enum Reason {\n    // Ready\n    Contained,\n    DryRun,\n}\n";
+        assert_eq!(names(source), ["Contained", "DryRun"]);
+    }
+
+    #[test]
+    fn a_reason_that_no_test_met_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("Contained.condition"), "    Reason:  Contained\n").unwrap();
+        let page = compose(&["Contained".to_owned(), "DryRun".to_owned()], folder.path());
+        assert!(page.contains("## Contained\n\n```text\n  Conditions:\n    Reason:  Contained\n```"), "{page}");
+        assert!(page.ends_with("long enough: DryRun.\n"), "{page}");
+    }
+}
