@@ -99,11 +99,13 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
     let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
     let mut records = std::mem::take(&mut draft.status.interfaces);
     let facts = draft.facts;
-    let elsewhere = |record: &InterfaceStatus| {
+    let left_alone = |record: &InterfaceStatus| {
         let own = view.own.contains(&record.id);
-        !own && (record.state == InterfaceState::TakenOver || holders::is_driven_elsewhere(facts, view, &record.id))
+        (deleting && record.state.is_final())
+            || !own
+                && (record.state == InterfaceState::TakenOver || holders::is_driven_elsewhere(facts, view, &record.id))
     };
-    for record in records.iter_mut().filter(|record| !(deleting && record.state.is_final()) && !elsewhere(record)) {
+    for record in records.iter_mut().filter(|record| !left_alone(record)) {
         match view.interface(&record.id) {
             Some(seen) => isolate(draft, view, record, seen),
             None => interface::missing(draft, record),

@@ -51,7 +51,7 @@ async fn an_interface_attached_to_another_held_instance_is_held_there_with_its_o
     })
     .await;
     scene.delete_and_wait().await;
-    assert_eq!(scene.carried(&moved).await, [scene.isolation.clone()], "the second one keeps it");
+    assert_eq!(scene.carried(&moved).await, [scene.isolation.as_str()], "the second one keeps it");
     scene.desk.delete(SECOND).await;
     scene.desk.gone(SECOND).await;
     assert_eq!(scene.carried(&moved).await, scene.ids(&["db"]));
@@ -132,7 +132,7 @@ async fn the_branch_interfaces_of_a_trunk_are_isolated_and_given_back_with_it() 
     scene.class(json!({})).await;
     scene.claim(json!({})).await;
     scene.desk.contained(CLAIM).await;
-    assert_eq!(scene.carried(&branch).await, [scene.isolation.clone()]);
+    assert_eq!(scene.carried(&branch).await, [scene.isolation.as_str()]);
     scene.delete_and_wait().await;
     assert_eq!((scene.carried(&branch).await, scene.carried(&trunk).await), (vec![pods], scene.ids(&["web"])));
 }
