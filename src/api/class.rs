@@ -300,6 +300,12 @@ pub struct SecurityHub {
     #[x_kube(validation = formats::role_name())]
     pub role_name: Option<String>,
 
+    /// The external id that the role's trust policy asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1224))]
+    #[x_kube(validation = formats::external_id())]
+    pub external_id: Option<String>,
+
     /// The workflow status that a finding gets once its instance is contained.
     #[serde(default)]
     pub workflow_status: WorkflowStatus,

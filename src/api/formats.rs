@@ -92,6 +92,31 @@ pub fn product_arn() -> Rule {
     )
 }
 
+pub fn queue_url() -> Rule {
+    Rule::new("self.matches('^https?://[^/ ]+/[0-9]{12}/[a-zA-Z0-9_-]{1,80}$')").message(
+        "must be the URL of a standard SQS queue, such as https://sqs.eu-central-1.amazonaws.com/111122223333/quarantine-findings",
+    )
+}
+
+pub fn custom_action_id() -> Rule {
+    Rule::new("self.matches('^[a-zA-Z0-9]{1,20}$')").message("must be 1 to 20 letters and digits, such as Quarantine; not the ARN")
+}
+
+pub fn custom_action_arn() -> Rule {
+    Rule::new("self.matches('^arn:aws[a-z-]*:securityhub:[a-z0-9-]+:[0-9]{12}:action/custom/[a-zA-Z0-9]{1,20}$')").message(
+        "must be the ARN of a Security Hub custom action, such as arn:aws:securityhub:eu-central-1:111122223333:action/custom/Quarantine",
+    )
+}
+
+pub fn vpc_id() -> Rule {
+    Rule::new("self.matches('^vpc-([0-9a-f]{8}|[0-9a-f]{17})$')")
+        .message("must be a VPC id: vpc- and 17 (or, for old VPCs, 8) lower-case hexadecimal digits, such as vpc-0123456789abcdef0")
+}
+
+pub fn namespace() -> Rule {
+    Rule::new("!format.dns1123Label().validate(self).hasValue()").message("must be the name of a namespace")
+}
+
 pub fn class_name() -> Rule {
     Rule::new("!format.dns1123Subdomain().validate(self).hasValue()")
         .message("must be the name of a QuarantineClass: lower-case letters, digits, - and ., with a letter or digit at both ends")

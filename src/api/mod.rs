@@ -6,6 +6,7 @@
 
 mod class;
 mod condition;
+mod finding_source;
 mod formats;
 mod quarantine;
 mod selector;
@@ -17,12 +18,16 @@ pub use class::{
     WorkflowStatus,
 };
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
+pub use finding_source::{
+    Accept, Counters, CustomAction, DEFAULT_SOURCE_MAX_ACTIVE, DeletionPolicy, FindingFilter, FindingSource,
+    FindingSourceSpec, FindingSourceStatus, QuarantineTemplate, RecordState, Severity,
+};
 pub use quarantine::{
     FindingReference, FindingTarget, InstanceTarget, MissingGroups, Mode, Quarantine, QuarantineSpec, Release,
     ReleasePolicy, Target,
 };
 pub use status::{
-    AdmittedGroup, HeldBy, InterfaceState, InterfaceStatus, QuarantineStatus, RecordSource, ResolvedTarget, Time,
+    AdmittedGroup, FindingStatus, HeldBy, InterfaceState, InterfaceStatus, QuarantineStatus, RecordSource, ResolvedTarget, Time,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
@@ -45,12 +50,15 @@ pub const RELEASE_ANNOTATION: &str = "quarantine-operator.dev/release";
 /// On a Quarantine whose interfaces carry another cluster's tags: `"true"` takes them over.
 pub const ADOPT_ANNOTATION: &str = "quarantine-operator.dev/adopt";
 
+/// On a Quarantine that a FindingSource made: the source's name.
+pub const SOURCE_LABEL: &str = "quarantine-operator.dev/source";
+
 /// Flux's annotation for "look now"; its value is echoed in `status.lastHandledReconcileAt`.
 pub const RECONCILE_ANNOTATION: &str = "reconcile.fluxcd.io/requestedAt";
 
 /// The CustomResourceDefinitions as they stand in `crds/`, in the order in which they are applied.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![finished(Quarantine::crd()), finished(QuarantineClass::crd())]
+    vec![finished(Quarantine::crd()), finished(QuarantineClass::crd()), finished(FindingSource::crd())]
 }
 
 /// What the derive can't say.

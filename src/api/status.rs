@@ -3,7 +3,7 @@
 //! The records are the write-ahead log of the operator: an interface's original groups stand here, acknowledged by the
 //! API server, before anything touches the interface.
 
-use super::{class::ReleaseApproval, condition::Condition};
+use super::{class::ReleaseApproval, condition::Condition, quarantine::FindingReference};
 use kube::{KubeSchema, core::Rule};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,15 @@ pub struct QuarantineStatus {
     /// What was resolved. Releasing needs neither the finding nor the spec's target again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub target: Option<ResolvedTarget>,
+
+    /// The finding from which the target was resolved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finding: Option<FindingReference>,
+
+    /// What each finding was last told.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    pub findings: Vec<FindingStatus>,
 
     /// The isolation group as it was admitted. What is held is kept under it, whatever happens to the class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -94,6 +103,8 @@ impl Default for QuarantineStatus {
             conditions: Vec::new(),
             class_name: None,
             target: None,
+            finding: None,
+            findings: Vec::new(),
             admitted_group: None,
             release_approval: None,
             policy_changed: None,
@@ -132,6 +143,32 @@ pub struct ResolvedTarget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub session_name: Option<String>,
+}
+
+/// What a finding was last told.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FindingStatus {
+    /// The finding's Id.
+    #[schemars(length(max = 512))]
+    pub id: String,
+    /// The region that it lies in.
+    #[schemars(length(max = 32))]
+    pub region: String,
+    /// The product's ARN.
+    #[schemars(length(max = 2048))]
+    pub product_arn: String,
+    /// The outcome that it was told, in one word. Absent: it was told nothing yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub told: Option<String>,
+    /// When it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Time>,
+    /// Why it couldn't be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1024))]
+    pub message: Option<String>,
 }
 
 /// The isolation group as it was admitted: exactly one of its fields is given.

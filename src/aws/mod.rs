@@ -3,6 +3,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`model`] | instances, interfaces, groups, rules as plain types (pure) |
+//! | [`finding`] | findings of Security Hub and GuardDuty as plain types (pure) |
 //! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
 //! | `ec2` | the calls to EC2, one function each |
@@ -15,6 +16,7 @@
 mod call;
 mod convert;
 mod ec2;
+pub mod finding;
 mod kept;
 pub mod model;
 pub mod problem;

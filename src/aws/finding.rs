@@ -1,0 +1,133 @@
+//! What the operator knows of a finding, in plain types: no SDK, no client. `aws::security_hub` and `intake::parse` fill
+//! them; what a finding means for a claim is decided elsewhere.
+
+use super::model::Tags;
+use crate::api::{RecordState, Severity};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// A finding of Security Hub ("AWS Security Finding Format (ASFF)", AWS Security Hub User Guide), or of GuardDuty.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    pub id: String,
+    /// Absent for a finding that GuardDuty sent itself.
+    pub product_arn: Option<String>,
+    /// The account that it is about.
+    pub account_id: String,
+    pub region: Option<String>,
+    pub title: String,
+    pub types: Vec<String>,
+    pub severity: Option<Severity>,
+    pub record_state: RecordState,
+    pub workflow: Workflow,
+    /// Made to try things out, not because something happened.
+    pub sample: bool,
+    /// When its product last changed it; notes of others don't move it.
+    pub updated_at: Option<Timestamp>,
+    pub note: Option<FindingNote>,
+    /// UserDefinedFields.
+    pub fields: BTreeMap<String, String>,
+    /// The EC2 instances among its resources, wherever they stand there.
+    pub instances: Vec<NamedInstance>,
+    /// Resources of the type of an instance whose id says no instance.
+    pub unreadable_instances: Vec<String>,
+}
+
+/// How far people are with a finding: Workflow.Status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Workflow {
+    #[default]
+    New,
+    Notified,
+    Resolved,
+    Suppressed,
+}
+
+/// The one note that a finding has room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FindingNote {
+    pub text: String,
+    pub updated_by: String,
+}
+
+/// An EC2 instance, as a finding names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedInstance {
+    pub id: String,
+    pub account_id: String,
+    pub region: String,
+    /// `aws`, `aws-cn`, `aws-us-gov`, …
+    pub partition: String,
+    pub vpc_id: Option<String>,
+    pub tags: Tags,
+}
+
+impl NamedInstance {
+    /// From an instance's ARN, of any partition: `arn:aws:ec2:eu-central-1:111122223333:instance/i-0123456789abcdef0`.
+    /// None: it is no such ARN.
+    pub fn of_arn(arn: &str) -> Option<Self> {
+        let mut parts = arn.splitn(6, ':');
+        let mut next = || parts.next().filter(|part| !part.is_empty());
+        let ("arn", partition, "ec2", region, account_id, resource) =
+            (next()?, next()?, next()?, next()?, next()?, next()?)
+        else {
+            return None;
+        };
+        let id = resource.strip_prefix("instance/")?;
+        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let sound = partition.starts_with("aws")
+            && [partition, region].iter().all(|part| part.chars().all(lower) && part.len() <= 32)
+            && account_id.len() == 12
+            && account_id.chars().all(|c| c.is_ascii_digit())
+            && is_instance_id(id);
+        sound.then(|| Self {
+            id: id.to_owned(),
+            account_id: account_id.to_owned(),
+            region: region.to_owned(),
+            partition: partition.to_owned(),
+            vpc_id: None,
+            tags: Tags::new(),
+        })
+    }
+}
+
+/// i- and 17 or, for old instances, 8 lower-case hexadecimal digits.
+pub fn is_instance_id(id: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+    id.strip_prefix("i-").is_some_and(|rest| matches!(rest.len(), 8 | 17) && rest.chars().all(digit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instance_arn_of_any_partition_tells_account_and_region() {
+        for (partition, region) in
+            [("aws", "eu-central-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
+        {
+            let arn = format!("arn:{partition}:ec2:{region}:111122223333:instance/i-0123456789abcdef0");
+            let named = NamedInstance::of_arn(&arn).expect("an instance");
+            assert_eq!((named.partition.as_str(), named.region.as_str()), (partition, region));
+            assert_eq!((named.account_id.as_str(), named.id.as_str()), ("111122223333", "i-0123456789abcdef0"));
+        }
+    }
+
+    #[test]
+    fn what_is_no_instance_arn_names_none() {
+        for arn in [
+            "",
+            "i-0123456789abcdef0",
+            "arn:aws:ec2:eu-central-1:111122223333:security-group/sg-0123456789abcdef0",
+            "arn:aws:ec2:eu-central-1:111122223333:instance/i-0123",
+            "arn:aws:ec2:eu-central-1:111122223333:instance/i-0123456789ABCDEF0",
+            "arn:aws:ec2:eu-central-1:1111:instance/i-0123456789abcdef0",
+            "arn:aws:ec2::111122223333:instance/i-0123456789abcdef0",
+            "arn:aws:ec2:eu central:111122223333:instance/i-0123456789abcdef0",
+            "arn:evil:ec2:eu-central-1:111122223333:instance/i-0123456789abcdef0",
+            "AWS::::Account:111122223333",
+        ] {
+            assert_eq!(NamedInstance::of_arn(arn), None, "{arn}");
+        }
+    }
+}
