@@ -102,7 +102,6 @@ pub enum Reason {
     FindingUpdated,
     FindingNotUpdated,
     // Admission
-    NotSupported,
     NoDefaultClass,
     SeveralDefaultClasses,
     ClassNotFound,

@@ -34,7 +34,7 @@ pub struct Finding {
 }
 
 /// How far people are with a finding: Workflow.Status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Workflow {
     #[default]
     New,
@@ -48,6 +48,27 @@ pub enum Workflow {
 pub struct FindingNote {
     pub text: String,
     pub updated_by: String,
+}
+
+/// By what a finding is looked for.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FindingKey {
+    pub id: String,
+    /// Absent: of whichever product.
+    pub product_arn: Option<String>,
+}
+
+/// Who signs the notes that the operator leaves: by it they are known as its own.
+pub const NOTE_AUTHOR: &str = "quarantine-operator";
+
+/// What is written on a finding. What is absent or empty stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FindingChange {
+    /// At most 512 characters; signed by [`NOTE_AUTHOR`].
+    pub note: Option<String>,
+    pub workflow: Option<Workflow>,
+    /// UserDefinedFields, whole: AWS replaces what is there.
+    pub fields: BTreeMap<String, String>,
 }
 
 /// An EC2 instance, as a finding names it.

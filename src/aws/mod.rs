@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`model`] | instances, interfaces, groups, rules as plain types (pure) |
 //! | [`finding`] | findings of Security Hub and GuardDuty as plain types (pure) |
+//! | [`place`] | an account's region, and the role to go there with (pure) |
 //! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
 //! | `ec2` | the calls to EC2, one function each |
@@ -19,6 +20,7 @@ mod ec2;
 pub mod finding;
 mod kept;
 pub mod model;
+pub mod place;
 pub mod problem;
 mod sdk_error;
 mod sessions;
@@ -26,4 +28,5 @@ mod settings;
 
 pub use ec2::Ec2;
 pub use problem::{Disposition, Problem};
-pub use sessions::{Identity, Place, Role, Sessions};
+pub use place::{Place, Role};
+pub use sessions::{Identity, Sessions};

@@ -14,6 +14,7 @@ mod observe;
 mod record;
 pub mod rules;
 pub mod tags;
+mod tell;
 pub mod world;
 
 pub use context::{Context, Error, Stores};

@@ -4,6 +4,7 @@ use super::{
     context::{Context, Error, in_time},
     decide::{
         admission,
+        target::{self, Ask},
         holders::{isolation_groups as isolation_groups_of, named_instance},
     },
     limits::holds,
@@ -14,7 +15,9 @@ use crate::{
     api::{DEFAULT_CLASS_ANNOTATION, Mode, Quarantine, QuarantineClass, Reason, ResolvedTarget},
     aws::{
         Ec2, Place, Problem, Role,
+        finding::{Finding, FindingKey},
         model::{Peer, SecurityGroup},
+        place::SESSION_NAME,
     },
 };
 use k8s_openapi::api::core::v1::Namespace;
@@ -23,9 +26,6 @@ use kube::{
     Api, CustomResourceExt, ResourceExt, api::ListParams, core::PartialObjectMeta, runtime::reflector::ObjectRef,
 };
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-/// The session name where the class gives none.
-const SESSION_NAME: &str = "quarantine-operator";
 
 /// What Kubernetes says about the claim; none if it no longer exists.
 ///
@@ -55,6 +55,7 @@ pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Fact
         },
         holders: holders(context, &claim).await?,
         isolation_groups: isolation_groups_known(context),
+        finding: None,
         within_limit: true,
         claim,
     }))
@@ -94,10 +95,21 @@ pub async fn world(context: &Context, mut facts: Facts, outcomes: Outcomes) -> R
 }
 
 async fn look(context: &Context, facts: &mut Facts) -> Sight {
+    match target::to_ask(facts) {
+        Err(problem) => return Sight::Refused(problem),
+        Ok(None) => {}
+        Ok(Some(ask)) => match ask_security_hub(context, &ask).await {
+            Ok(found) => facts.finding = Some(Ok(found)),
+            Err(problem) => return Sight::Failed(None, problem),
+        },
+    }
     let target = match admission::route(facts) {
         Ok(target) => target,
         Err(problem) => return Sight::Refused(problem),
     };
+    if let Ok((finding, _)) = target::identified(facts) {
+        return Sight::Resolved(target, finding);
+    }
     if let Some(class) = facts.class.found()
         && !holds(&facts.claim)
         && facts.claim.spec.mode == Mode::Enforce
@@ -115,6 +127,11 @@ async fn look(context: &Context, facts: &mut Facts) -> Sight {
         Ok(view) => Sight::Seen(target, Box::new(view)),
         Err(problem) => Sight::Failed(Some(target), problem),
     }
+}
+
+async fn ask_security_hub(context: &Context, ask: &Ask) -> Result<Vec<Finding>, Problem> {
+    let Ask { place, id, product_arn } = ask.clone();
+    context.sessions.security_hub(&place).await?.findings(FindingKey { id, product_arn }).await
 }
 
 /// A look through the class's present role; where that can't be assumed and something is held, through the recorded one.

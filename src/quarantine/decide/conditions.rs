@@ -99,6 +99,12 @@ pub fn before<'a>(draft: &'a Draft<'_>, type_: ConditionType) -> Option<&'a Cond
     draft.facts.claim.status.as_ref()?.conditions.iter().find(|condition| condition.is(type_))
 }
 
+/// Sets or takes away one condition that no verdict speaks of.
+pub fn say(draft: &mut Draft<'_>, type_: ConditionType, aspect: Option<Aspect>) {
+    set_or_clear(draft, type_, aspect);
+    draft.status.conditions.sort_by_key(|condition| rank(&condition.type_));
+}
+
 fn set_or_clear(draft: &mut Draft<'_>, type_: ConditionType, aspect: Option<Aspect>) {
     match aspect {
         Some(aspect) => set(draft, type_, aspect),

@@ -6,7 +6,7 @@ use crate::{
         AssumeRole,
         ConditionStatus::{False, True},
         ConditionType::{Contained, Ready, Reconciling, Stalled},
-        FindingReference, FindingTarget, Reason, SecurityHub, TagSelector,
+        Reason, TagSelector,
     },
     quarantine::world::{Again, ClassSight, FinalizerStep},
 };
@@ -147,23 +147,6 @@ fn the_operator_does_not_cut_itself_off_unless_the_class_lets_it() {
 fn a_group_that_the_class_does_not_allow_is_refused() {
     let other = scene().spec(|spec| spec.security_group_id = Some("sg-other".to_owned()));
     is_refused(other, Reason::GroupNotAllowed, true, &["sg-other", "allowedSecurityGroupIds"]);
-}
-
-#[test]
-fn a_field_of_a_later_version_is_refused_and_not_ignored() {
-    let finding = scene().spec(|spec| {
-        spec.target.instance = None;
-        spec.target.finding = Some(FindingTarget::default());
-    });
-    is_refused(finding, Reason::NotSupported, true, &["target.instance"]);
-    is_refused(
-        scene().spec(|spec| spec.findings = vec![FindingReference::default()]),
-        Reason::NotSupported,
-        true,
-        &["findings"],
-    );
-    let hub: SecurityHub = serde_json::from_value(serde_json::json!({})).expect("every field has a default");
-    is_refused(scene().class(|class| class.security_hub = Some(hub)), Reason::NotSupported, true, &["securityHub"]);
 }
 
 #[test]

@@ -37,6 +37,7 @@ impl Simulation {
             },
             holders: self.api.holders_beside(&claim, stale),
             isolation_groups: isolation_groups(&self.api.classes, self.api.claims.values()),
+            finding: None,
             within_limit: holds || !self.api.limit_reached,
             claim,
         };
