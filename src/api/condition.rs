@@ -84,6 +84,7 @@ pub enum Reason {
     TakenOver,
     HeldElsewhere,
     LimitReached,
+    SourceLimitReached,
     // TargetResolved
     Resolved,
     Resolving,

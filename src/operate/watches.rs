@@ -1,8 +1,10 @@
 //! What is watched, and which claims a change wakes. An object that can't be read stops nobody: it is left out, and said.
 
 use crate::{
-    api::{ConditionStatus, ConditionType, FINALIZER, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION},
-    quarantine::{Stores, age, names_instance, waits_for_room},
+    api::{
+        ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION,
+    },
+    quarantine::{Stores, age, names_instance, source_of, waits_for_room, waits_for_room_of_source},
 };
 use futures::{Stream, StreamExt, future::ready};
 use k8s_openapi::api::core::v1::Namespace;
@@ -33,6 +35,7 @@ pub struct Watches {
     pub quarantines: Changes<Quarantine>,
     pub classes: Changes<QuarantineClass>,
     pub namespaces: Changes<PartialObjectMeta<Namespace>>,
+    pub sources: Changes<FindingSource>,
 }
 
 /// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`.
@@ -44,6 +47,7 @@ pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (
     let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default())
         .default_backoff()
         .reflect(writer);
+    let (sources, source_changes) = reflected::<FindingSource>(client);
     let watches = Watches {
         quarantines: quarantine_changes
             .inspect(move |event| neighbours.notice(event))
@@ -52,8 +56,9 @@ pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (
             .boxed(),
         classes: class_changes.touched_objects().boxed(),
         namespaces: namespace_changes.touched_objects().boxed(),
+        sources: source_changes.touched_objects().boxed(),
     };
-    (watches, Stores::new(quarantines, classes, namespaces))
+    (watches, Stores::new(quarantines, classes, namespaces, sources))
 }
 
 fn reflected<K>(client: &Client) -> (Store<K>, impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>)
@@ -102,7 +107,7 @@ impl Neighbours {
         Self { claims: claims.clone(), wake, known: HashMap::new() }
     }
 
-    /// Who waited for the instance, for an interface or for room under the class's limit goes on.
+    /// Who waited for the instance, for an interface or for room under a limit goes on.
     fn notice(&mut self, event: &watcher::Result<Event<Quarantine>>) {
         let Ok(event) = event else { return };
         let (claim, gone) = match event {
@@ -119,8 +124,13 @@ impl Neighbours {
         self.wake_all(|other| {
             other.uid() != claim.uid() && (names_instance(other, claim) || shares_record(other, claim))
         });
+        let class = class_of(claim);
         if gone || (before.is_some() && !waits_for_room(claim)) {
-            self.wake_next(class_of(claim));
+            self.wake_oldest(|other| waits_for_room(other) && class_of(other) == class);
+        }
+        let source = source_of(claim);
+        if source.is_some() && (gone || (before.is_some() && !waits_for_room_of_source(claim))) {
+            self.wake_oldest(|other| waits_for_room_of_source(other) && source_of(other) == source);
         }
     }
 
@@ -131,10 +141,9 @@ impl Neighbours {
         }
     }
 
-    /// The oldest that waits for room in the class: if it doesn't take it, its own change wakes the next one.
-    fn wake_next(&self, class: Option<&String>) {
-        let waiting = self.claims.state_filter(|other| waits_for_room(other) && class_of(other) == class);
-        if let Some(oldest) = waiting.iter().min_by_key(|waiting| age(waiting)) {
+    /// The oldest that waits for room: if it doesn't take it, its own change wakes the next one.
+    fn wake_oldest(&self, waits: impl Fn(&Quarantine) -> bool) {
+        if let Some(oldest) = self.claims.state_filter(waits).iter().min_by_key(|waiting| age(waiting)) {
             let _ = self.wake.send(ObjectRef::from_obj(oldest.as_ref()));
         }
     }
@@ -192,6 +201,12 @@ fn what_a_person_writes(claim: &Quarantine) -> Option<u64> {
 pub fn of_class(claims: &Store<Quarantine>, class: &QuarantineClass) -> Vec<ObjectRef<Quarantine>> {
     let name = class.name_any();
     refs(claims.state_filter(|claim| class_of(claim).is_none_or(|named| *named == name)))
+}
+
+/// The claims that wait for room in a changed source.
+pub fn of_source(claims: &Store<Quarantine>, source: &FindingSource) -> Vec<ObjectRef<Quarantine>> {
+    let name = source.name_any();
+    refs(claims.state_filter(|claim| waits_for_room_of_source(claim) && source_of(claim) == Some(&name)))
 }
 
 /// The claims of a changed namespace.

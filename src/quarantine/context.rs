@@ -2,7 +2,7 @@
 
 use super::{limits::Limits, locks::Locks};
 use crate::{
-    api::{Quarantine, QuarantineClass},
+    api::{FindingSource, Quarantine, QuarantineClass},
     aws::Sessions,
 };
 use jiff::Timestamp;
@@ -38,6 +38,7 @@ pub struct Stores {
     pub quarantines: Store<Quarantine>,
     pub classes: Store<QuarantineClass>,
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub sources: Store<FindingSource>,
     ready: OnceCell<()>,
 }
 
@@ -46,8 +47,9 @@ impl Stores {
         quarantines: Store<Quarantine>,
         classes: Store<QuarantineClass>,
         namespaces: Store<PartialObjectMeta<Namespace>>,
+        sources: Store<FindingSource>,
     ) -> Self {
-        Self { quarantines, classes, namespaces, ready: OnceCell::new() }
+        Self { quarantines, classes, namespaces, sources, ready: OnceCell::new() }
     }
 
     /// Waits until each store holds what there was when its watch began: an empty store says nothing. The controller
@@ -55,11 +57,15 @@ impl Stores {
     ///
     /// A kube store wakes only the last of those who wait for it, so one waits for all.
     pub(super) async fn ready(&self) {
-        let both = async || {
+        let all = async || {
             // A dropped writer means that the process is ending; the reconcile is dropped with it.
-            let _ = tokio::join!(self.classes.wait_until_ready(), self.namespaces.wait_until_ready());
+            let _ = tokio::join!(
+                self.classes.wait_until_ready(),
+                self.namespaces.wait_until_ready(),
+                self.sources.wait_until_ready()
+            );
         };
-        self.ready.get_or_init(both).await;
+        self.ready.get_or_init(all).await;
     }
 }
 
@@ -146,7 +152,8 @@ mod tests {
         let (quarantines, _quarantines) = store();
         let (classes, mut classes_written) = store();
         let (namespaces, mut namespaces_written) = store();
-        let stores = Stores::new(quarantines, classes, namespaces);
+        let (sources, mut sources_written) = store();
+        let stores = Stores::new(quarantines, classes, namespaces, sources);
         let waiting = join_all((0..3).map(|_| stores.ready()));
         let filling = async {
             tokio::task::yield_now().await;
@@ -155,6 +162,9 @@ mod tests {
             }
             for event in [Event::Init, Event::InitDone] {
                 namespaces_written.apply_watcher_event(&event);
+            }
+            for event in [Event::Init, Event::InitDone] {
+                sources_written.apply_watcher_event(&event);
             }
         };
         let both = async { tokio::join!(waiting, filling) };

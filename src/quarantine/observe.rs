@@ -7,9 +7,9 @@ use super::{
         target::{self, Ask},
         holders::{isolation_groups as isolation_groups_of, named_instance},
     },
-    limits::holds,
+    limits::{holds, source_of},
     record::Recorded,
-    world::{ActionKind, ClassSight, Facts, Holder, NamespaceSight, OperatorFacts, Outcomes, Sight, View, World},
+    world::{ActionKind, ClassSight, Facts, Holder, NamespaceSight, OperatorFacts, Outcomes, Room, Sight, View, World},
 };
 use crate::{
     api::{DEFAULT_CLASS_ANNOTATION, Mode, Quarantine, QuarantineClass, Reason, ResolvedTarget},
@@ -56,7 +56,7 @@ pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Fact
         holders: holders(context, &claim).await?,
         isolation_groups: isolation_groups_known(context),
         finding: None,
-        within_limit: true,
+        room: Room::Free,
         claim,
     }))
 }
@@ -116,7 +116,9 @@ async fn look(context: &Context, facts: &mut Facts) -> Sight {
         && !facts.claim.spec.suspend
         && facts.claim.metadata.deletion_timestamp.is_none()
     {
-        facts.within_limit = context.limits.grant(class, &facts.claim, &context.stores.quarantines.state());
+        let source = source_of(&facts.claim).and_then(|name| context.stores.sources.get(&ObjectRef::new(name)));
+        let known = context.stores.quarantines.state();
+        facts.room = context.limits.grant(class, source.as_deref(), &facts.claim, &known);
         if let Err(problem) = admission::allow_one_more(facts) {
             // AWS' budget of reads is for those that may act.
             return Sight::Refused(problem);

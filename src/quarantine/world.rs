@@ -42,8 +42,18 @@ pub struct Facts {
     /// What Security Hub said of the finding that the claim names, where it was asked in this look: every finding of
     /// that id.
     pub finding: Option<Result<Vec<Finding>, Problem>>,
-    /// Holding one more instance stays within the class's limit. True for a claim that holds already.
-    pub within_limit: bool,
+    /// Whether one more instance may be held. Always for a claim that holds already.
+    pub room: Room,
+}
+
+/// Whether one more instance stays within the limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    Free,
+    /// The class holds as many as it may.
+    ClassFull,
+    /// As many are held through the FindingSource as may be.
+    SourceFull { source: String, max_active: i32 },
 }
 
 /// The class that a claim names, or the default one.

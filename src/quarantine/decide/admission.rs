@@ -7,7 +7,7 @@ use super::target::{self, Named};
 use crate::{
     api::{AdmittedGroup, QuarantineClass, Reason, ResolvedTarget},
     aws::problem::{Disposition, Problem},
-    quarantine::world::{ClassSight, Facts, View},
+    quarantine::world::{ClassSight, Facts, Room, View},
 };
 use kube::core::{Selector, SelectorExt};
 
@@ -68,21 +68,28 @@ pub fn allow_seen(facts: &Facts, view: &View) -> Result<(), Problem> {
     }
 }
 
-/// The limit of the class on instances held at once.
+/// The limits on instances held at once: the class's, and that of the source that made the claim.
 pub fn allow_one_more(facts: &Facts) -> Result<(), Problem> {
     let class = class(facts)?;
-    if facts.within_limit {
-        return Ok(());
+    match &facts.room {
+        Room::Free => Ok(()),
+        Room::ClassFull => Err(Problem::new(
+            Disposition::Wait,
+            Reason::LimitReached,
+            format!(
+                "QuarantineClass {} lets {} instances be held at once, and as many are. It goes on when one is released, or when maxActive is raised.",
+                name(class),
+                class.spec.max_active
+            ),
+        )),
+        Room::SourceFull { source, max_active } => Err(Problem::new(
+            Disposition::Wait,
+            Reason::SourceLimitReached,
+            format!(
+                "FindingSource {source} lets {max_active} instances be held through it at once, and as many are. It goes on when one is released, or when the source's maxActive is raised. To contain this one now, create a Quarantine of your own."
+            ),
+        )),
     }
-    Err(Problem::new(
-        Disposition::Wait,
-        Reason::LimitReached,
-        format!(
-            "QuarantineClass {} lets {} instances be held at once, and as many are. It goes on when one is released, or when maxActive is raised.",
-            name(class),
-            class.spec.max_active
-        ),
-    ))
 }
 
 /// The isolation group as the claim and its class declare it now.

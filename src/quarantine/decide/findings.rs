@@ -250,6 +250,7 @@ fn outcome(draft: &mut Draft<'_>) -> Option<Outcome> {
     let (_, reason) = said(draft, ConditionType::Ready)?;
     let waiting = [
         Reason::LimitReached,
+        Reason::SourceLimitReached,
         Reason::HeldByAnother,
         Reason::NoDefaultClass,
         Reason::SeveralDefaultClasses,

@@ -16,7 +16,7 @@ use crate::{
         decide::{admission, decide, findings::change, target},
         world::{
             Action, ActionKind, Again, ClassSight, Decision, Facts, FinalizerStep, Holder, NamespaceSight,
-            OperatorFacts, Outcomes, Sight, View, World,
+            OperatorFacts, Outcomes, Room, Sight, View, World,
         },
     },
 };
@@ -114,7 +114,7 @@ pub fn scene() -> Scene {
             holders: vec![],
             isolation_groups: BTreeSet::new(),
             finding: None,
-            within_limit: true,
+            room: Room::Free,
         },
         view: View {
             instance: Some(Instance {

@@ -137,7 +137,7 @@ impl Planted {
                 }
             }
             Self::ActsThoughPolicyRefuses => {
-                if !world.facts.within_limit && !deleting {
+                if world.facts.room != Room::Free && !deleting {
                     decision.finalizer = FinalizerStep::Add;
                 }
             }

@@ -8,7 +8,7 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled},
         Reason, TagSelector,
     },
-    quarantine::world::{Again, ClassSight, FinalizerStep},
+    quarantine::world::{Again, ClassSight, FinalizerStep, Room},
 };
 
 /// Refused for good until a person acts, or waiting for a change elsewhere; untouched in both cases.
@@ -151,7 +151,7 @@ fn a_group_that_the_class_does_not_allow_is_refused() {
 
 #[test]
 fn a_class_that_is_full_makes_the_claim_wait() {
-    is_refused(scene().told(|facts| facts.within_limit = false), Reason::LimitReached, false, &["maxActive"]);
+    is_refused(scene().told(|facts| facts.room = Room::ClassFull), Reason::LimitReached, false, &["maxActive"]);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::{
     },
     quarantine::{
         decide::findings::{PATIENCE, change},
-        world::{Action, ActionKind, Addressee, Again, FinalizerStep, Saying},
+        world::{Action, ActionKind, Addressee, Again, FinalizerStep, Room, Saying},
     },
 };
 
@@ -118,7 +118,7 @@ fn a_refusal_a_wait_a_part_and_a_failure_are_told_too_and_move_no_workflow_statu
     };
     let protected = informing().class(|class| class.regions = vec!["us-east-1".to_owned()]);
     assert_eq!(told(protected).0, "Refused/RegionNotAllowed");
-    assert_eq!(told(informing().told(|facts| facts.within_limit = false)).0, "Waiting/LimitReached");
+    assert_eq!(told(informing().told(|facts| facts.room = Room::ClassFull)).0, "Waiting/LimitReached");
     assert_eq!(told(informing().spec(|spec| spec.suspend = true)).0, "Waiting/Suspended");
     let in_part = informing()
         .with("eni-2", &["sg-db"])
