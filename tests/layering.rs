@@ -8,10 +8,12 @@ use std::{
 };
 
 /// Files and folders that are pure.
-const PURE: [&str; 9] = [
+const PURE: [&str; 11] = [
     "src/api",
+    "src/aws/finding.rs",
     "src/aws/model.rs",
     "src/aws/problem.rs",
+    "src/aws/queue.rs",
     "src/check/places.rs",
     "src/check/report.rs",
     "src/quarantine/decide",
@@ -34,9 +36,11 @@ const CLIENTS: [&str; 9] = [
 ];
 
 /// Modules of this crate that act.
-const ACTING: [&str; 7] = [
+const ACTING: [&str; 9] = [
     "crate::aws::Sessions",
     "crate::aws::Ec2",
+    "crate::aws::SecurityHub",
+    "crate::aws::Sqs",
     "crate::operate",
     "quarantine::act",
     "quarantine::observe",
