@@ -19,9 +19,9 @@ def press(account: str, region: str, actionArn: str, findings: list[dict[str, st
         raise ValueError(f"account {account} has no custom action {actionArn} in {region}")
     if not 1 <= len(findings) <= MOST:
         raise ValueError(f"1 to {MOST} findings can be chosen, not {len(findings)}")
-    chosen = [hubs.find(account, region, one) for one in findings]
-    for one, found in zip(findings, chosen, strict=True):
-        if found is None:
+    seen = hubs.by_name(hubs.seen_from(account, region))
+    for one in findings:
+        if hubs.name(one) not in seen:
             raise ValueError(f"account {account} sees no finding {one} in {region}")
-    send(account, region, target, [found for found in chosen if found is not None])
-    return len(chosen)
+    send(account, region, target, [seen[hubs.name(one)] for one in findings])
+    return len(findings)

@@ -8,6 +8,7 @@ Security Hub CSPM" (User Guide).
 """
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,8 @@ from moto.securityhub.models import Finding, securityhub_backends
 
 Place = tuple[str, str]
 """An account and a region."""
+Name = tuple[str, str]
+"""The id and the product ARN of a finding."""
 
 _numbers = itertools.count(1)
 
@@ -59,29 +62,18 @@ def seen_from(account: str, region: str) -> list[Finding]:
     return sorted(seen, key=number)
 
 
-def find(account: str, region: str, identifier: dict[str, Any]) -> Finding | None:
-    return next((finding for finding in seen_from(account, region) if is_named(finding, identifier)), None)
-
-
-def is_named(finding: Finding, identifier: dict[str, Any]) -> bool:
+def by_name(findings: Iterable[Finding]) -> dict[Name, Finding]:
     """A finding is known by its id and its product together."""
-    return (finding.id, finding.data.get("ProductArn")) == (identifier.get("Id"), identifier.get("ProductArn"))
+    return {(finding.id, finding.data.get("ProductArn", "")): finding for finding in findings}
 
 
-def viewers(finding: Finding) -> list[Place]:
-    """Where the finding is seen: on the default buses of these places its events appear."""
-    account, region = place_of(finding)
+def name(identifier: dict[str, Any]) -> Name:
+    return identifier.get("Id", ""), identifier.get("ProductArn", "")
+
+
+def viewers(account: str, region: str) -> list[Place]:
+    """Where a finding of this account and region is seen: its events appear on the default buses of these places."""
     chief = administrators.get(account, account)
     aggregator = aggregators.get(chief)
     regions = [region, aggregator.home] if aggregator and aggregator.links(region) else [region]
     return [(viewer, place) for viewer in dict.fromkeys((account, chief)) for place in regions]
-
-
-def place_of(finding: Finding) -> Place:
-    """Where it is kept."""
-    return next(
-        (account, region)
-        for account, backends in list(securityhub_backends.items())
-        for region, backend in list(backends.items())
-        if any(kept is finding for kept in backend.findings)
-    )

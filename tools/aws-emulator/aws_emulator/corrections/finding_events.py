@@ -50,12 +50,12 @@ def finding_events() -> None:
 
 
 def tell(backend: SecurityHubBackend, named: Iterable[dict[str, Any]]) -> None:
-    for one in named:
-        finding = hubs.find(backend.account_id, backend.region_name, one)
-        if finding is not None:
-            for account, region in hubs.viewers(finding):
-                product = finding.data["ProductArn"]
-                send(account, region, IMPORTED, [f"{product}/{finding.id}"], {"findings": [finding.data]})
+    seen = hubs.by_name(hubs.seen_from(backend.account_id, backend.region_name))
+    for finding in filter(None, (seen.get(hubs.name(one)) for one in named)):
+        data = finding.data
+        # The account in the finding is where it lies: BatchImportFindings takes no other.
+        for account, region in hubs.viewers(data["AwsAccountId"], data.get("Region", backend.region_name)):
+            send(account, region, IMPORTED, [f"{data['ProductArn']}/{finding.id}"], {"findings": [data]})
 
 
 def press(account: str, region: str, target: ActionTarget, findings: list[Finding]) -> None:

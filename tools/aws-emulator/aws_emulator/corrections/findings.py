@@ -55,14 +55,16 @@ def invalid(message: str) -> SecurityHubClientError:
 )
 def imported_findings() -> None:
     def batch_import_findings(self: Any, findings: list[dict[str, Any]]) -> tuple[int, int, list[dict[str, Any]]]:
+        all_known = hubs.by_name(self.findings)
         for given in findings:
-            known = next((finding for finding in self.findings if hubs.is_named(finding, given)), None)
+            known = all_known.get(hubs.name(given))
             if known:
                 owners = {name: known.data[name] for name in OWNERS_OWN if name in known.data}
                 known.data = filled(given, self.region_name) | owners
             else:
                 finding = Finding(given["Id"], filled(given, self.region_name))
                 hubs.number(finding)
+                all_known[hubs.name(given)] = finding
                 self.findings.append(finding)
         return 0, len(findings), []
 

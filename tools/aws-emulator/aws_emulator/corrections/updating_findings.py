@@ -56,9 +56,10 @@ def write(self: Any, FindingIdentifiers: Any = None, **changes: Any) -> tuple[li
     if not 1 <= len(named) <= LARGEST or not all(one.get("Id") and one.get("ProductArn") for one in named):
         raise invalid(f"Invalid parameter 'FindingIdentifiers'. Expected 1 to {LARGEST}, with Id and ProductArn.")
     written = {name: CHECKS[name](value) for name, value in changes.items()}
+    seen = hubs.by_name(hubs.seen_from(self.account_id, self.region_name))
     processed, unprocessed = [], []
     for one in named:
-        finding = hubs.find(self.account_id, self.region_name, one)
+        finding = seen.get(hubs.name(one))
         code = "DuplicatedFindingIdentifier" if named.count(one) > 1 else "FindingNotFound" if not finding else None
         if code:
             unprocessed.append({"FindingIdentifier": one, "ErrorCode": code, "ErrorMessage": ERRORS[code]})
