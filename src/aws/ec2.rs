@@ -6,7 +6,7 @@
 //! are sent once; after `AwsUnavailable` a change may or may not have been made.
 
 use super::call::Session;
-use super::convert;
+use super::convert::{ec2 as convert, required};
 use super::model::{GroupRule, Instance, Interface, SecurityGroup, Tags};
 use super::problem::{Disposition, Problem};
 use super::settings;
@@ -128,7 +128,7 @@ impl Ec2 {
         let call = self.reads.get_managed_prefix_list_entries().prefix_list_id(id);
         let pages = call.into_paginator().page_size(PREFIX_LIST_PAGE).items().send();
         let entries = self.session.call("ec2:GetManagedPrefixListEntries", pages.try_collect()).await?;
-        entries.iter().map(|entry| convert::required("the network of a prefix list's entry", entry.cidr())).collect()
+        entries.iter().map(|entry| required("the network of a prefix list's entry", entry.cidr())).collect()
     }
 
     /// Gives the interface exactly these groups, at least one.
@@ -193,7 +193,7 @@ impl Ec2 {
             call = call.tag_specifications(tags.resource_type(ResourceType::SecurityGroup).build());
         }
         let made = self.session.call("ec2:CreateSecurityGroup", call.send()).await?;
-        convert::required("the new security group's id", made.group_id())
+        required("the new security group's id", made.group_id())
     }
 
     /// Adds these ingress rules; ones that are there already stay. No rules: no call.

@@ -71,6 +71,29 @@ pub struct FindingChange {
     pub fields: BTreeMap<String, String>,
 }
 
+impl FindingChange {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A finding that was not changed, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unprocessed {
+    pub key: FindingKey,
+    /// AWS' word, such as `FindingNotFound`.
+    pub code: String,
+    pub message: String,
+}
+
+/// A custom action, as Security Hub tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomActionSight {
+    pub arn: String,
+    pub name: String,
+    pub description: String,
+}
+
 /// An EC2 instance, as a finding names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedInstance {
@@ -112,6 +135,17 @@ impl NamedInstance {
     }
 }
 
+impl NamedInstance {
+    /// From the Id of a finding's resource: an ARN or, from some products, the bare id of an instance, which then lies in
+    /// the resource's own partition and region and in the finding's account. None: it says no instance.
+    pub fn of_resource(id: &str, partition: Option<&str>, region: Option<&str>, account_id: &str) -> Option<Self> {
+        if is_instance_id(id) {
+            return Self::of_arn(&format!("arn:{}:ec2:{}:{account_id}:instance/{id}", partition?, region?));
+        }
+        Self::of_arn(id)
+    }
+}
+
 /// i- and 17 or, for old instances, 8 lower-case hexadecimal digits.
 pub fn is_instance_id(id: &str) -> bool {
     let digit = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
@@ -124,14 +158,23 @@ mod tests {
 
     #[test]
     fn an_instance_arn_of_any_partition_tells_account_and_region() {
-        for (partition, region) in
-            [("aws", "eu-central-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
+        for (partition, region) in [("aws", "eu-central-1"), ("aws-cn", "cn-north-1"), ("aws-us-gov", "us-gov-west-1")]
         {
             let arn = format!("arn:{partition}:ec2:{region}:111122223333:instance/i-0123456789abcdef0");
             let named = NamedInstance::of_arn(&arn).expect("an instance");
             assert_eq!((named.partition.as_str(), named.region.as_str()), (partition, region));
             assert_eq!((named.account_id.as_str(), named.id.as_str()), ("111122223333", "i-0123456789abcdef0"));
         }
+    }
+
+    #[test]
+    fn a_bare_id_lies_where_its_resource_and_its_finding_say() {
+        let bare =
+            |partition, region| NamedInstance::of_resource("i-0123456789abcdef0", partition, region, "111122223333");
+        let arn = "arn:aws-cn:ec2:cn-north-1:111122223333:instance/i-0123456789abcdef0";
+        assert_eq!(bare(Some("aws-cn"), Some("cn-north-1")), NamedInstance::of_arn(arn));
+        assert_eq!(bare(None, Some("cn-north-1")), None);
+        assert_eq!(bare(Some("aws-cn"), None), None);
     }
 
     #[test]

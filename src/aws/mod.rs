@@ -5,15 +5,22 @@
 //! | [`model`] | instances, interfaces, groups, rules as plain types (pure) |
 //! | [`finding`] | findings of Security Hub and GuardDuty as plain types (pure) |
 //! | [`place`] | an account's region, and the role to go there with (pure) |
+//! | [`queue`] | queues and their messages as plain types (pure) |
 //! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
 //! | `ec2` | the calls to EC2, one function each |
-//! | `convert` | the SDK's types to `model` and back |
+//! | `security_hub` | the calls to Security Hub |
+//! | `sqs` | the calls to SQS |
+//! | `batch` | one call for many who ask at once |
+//! | `budget` | calls held back to what AWS takes, per account and region |
+//! | `convert` | the SDK's types to the plain ones and back |
 //! | `call` | one way to make a call: measured, logged, its error translated |
 //! | `sdk_error` | the SDK's errors to `problem` |
 //! | `settings` | time-outs and attempts, with their reasons |
 //! | `kept` | one attempt for all who ask at once, kept if it succeeds |
 
+mod batch;
+mod budget;
 mod call;
 mod convert;
 mod ec2;
@@ -22,11 +29,16 @@ mod kept;
 pub mod model;
 pub mod place;
 pub mod problem;
+pub mod queue;
 mod sdk_error;
+mod security_hub;
 mod sessions;
 mod settings;
+mod sqs;
 
 pub use ec2::Ec2;
 pub use problem::{Disposition, Problem};
 pub use place::{Place, Role};
+pub use security_hub::SecurityHub;
 pub use sessions::{Identity, Sessions};
+pub use sqs::Sqs;

@@ -1,13 +1,16 @@
-//! Where and as whom AWS is asked: one client per account, region and role, opened once and seen to be the right
-//! account before its first use. What is asked is `ec2`'s business.
+//! Where and as whom AWS is asked: one session per account, region and role, opened once, seen to be the right account
+//! before its first use, and shared by the services. What they are asked is `ec2`'s, `security_hub`'s and `sqs`' business.
 
+use super::budget::Budgets;
 use super::call::Session;
 use super::convert::required;
 use super::ec2::Ec2;
 use super::kept::Kept;
 use super::place::{Place, Role};
 use super::problem::{Disposition, Problem};
+use super::security_hub::SecurityHub;
 use super::settings;
+use super::sqs::Sqs;
 use crate::api::Reason;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
@@ -27,12 +30,21 @@ pub struct Identity {
     pub arn: String,
 }
 
+/// The services of one place. Those that nobody calls cost no connection.
+#[derive(Clone)]
+struct Opened {
+    ec2: Ec2,
+    security_hub: SecurityHub,
+    sqs: Sqs,
+}
+
 /// All clients, made on demand and kept.
 pub struct Sessions {
     base: SdkConfig,
     own_identity: Kept<(), Identity>,
     roles: Arc<Kept<Role, SharedCredentialsProvider>>,
-    opened: Kept<Place, Ec2>,
+    opened: Kept<Place, Opened>,
+    budgets: Budgets,
 }
 
 impl Sessions {
@@ -45,6 +57,7 @@ impl Sessions {
             own_identity: Kept::default(),
             roles: Arc::default(),
             opened: Kept::default(),
+            budgets: Budgets::default(),
         }
     }
 
@@ -68,17 +81,32 @@ impl Sessions {
         self.base.region().map(|region| region.as_ref().to_owned())
     }
 
-    /// A client for `place`, whose credentials AWS said to be `place.account_id`'s. The first asker opens it, later ones
-    /// share it; only a success is kept.
+    /// EC2 in `place`, with credentials that AWS said to be `place.account_id`'s. The first asker opens the place for all
+    /// services, later ones share it; only a success is kept.
     ///
     /// Errors: Stop/WrongAccount when the credentials are another account's, Stop/AssumeRoleFailed when the role can't
     /// be assumed, otherwise as the call to AWS went.
     pub async fn ec2(&self, place: &Place) -> Result<Ec2, Problem> {
+        Ok(self.opened(place).await?.ec2)
+    }
+
+    /// Security Hub in `place`; as [`Self::ec2`].
+    pub async fn security_hub(&self, place: &Place) -> Result<SecurityHub, Problem> {
+        Ok(self.opened(place).await?.security_hub)
+    }
+
+    /// SQS in `place`, whatever accounts its queues are in; as [`Self::ec2`].
+    pub async fn sqs(&self, place: &Place) -> Result<Sqs, Problem> {
+        Ok(self.opened(place).await?.sqs)
+    }
+
+    async fn opened(&self, place: &Place) -> Result<Opened, Problem> {
         self.opened.get(place, || self.open(place.clone())).await
     }
 
-    fn open(&self, place: Place) -> impl Future<Output = Result<Ec2, Problem>> + Send + use<> {
+    fn open(&self, place: Place) -> impl Future<Output = Result<Opened, Problem>> + Send + use<> {
         let (base, roles, home) = (self.base.clone(), self.roles.clone(), self.home_region(Some(&place)));
+        let budget = self.budgets.of(&place.account_id, &place.region);
         async move {
             let mut config = at(&base, &place.region);
             if let Some(role) = &place.role {
@@ -94,7 +122,11 @@ impl Sessions {
             if identity.account_id != place.account_id {
                 return Err(wrong_account(&place, &identity));
             }
-            Ok(Ec2::new(&config, session))
+            Ok(Opened {
+                ec2: Ec2::new(&config, session.clone()),
+                security_hub: SecurityHub::new(&config, session.clone(), budget),
+                sqs: Sqs::new(&config, session),
+            })
         }
     }
 

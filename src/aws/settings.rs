@@ -22,6 +22,11 @@ const READ: Duration = Duration::from_secs(12);
 /// lease has no call under way any more when the next one starts.
 const CHANGE: Duration = Duration::from_secs(4);
 
+/// For how long SQS may wait for a message before it answers that there is none: the most that it takes ("Amazon SQS
+/// short and long polling", Amazon SQS Developer Guide). What is late beyond that is late as a read is.
+pub const LONG_POLL: Duration = Duration::from_secs(20);
+const RECEIVE: Duration = LONG_POLL.saturating_add(READ_ATTEMPT);
+
 /// The SDK's defaults as of a named version: an update of the SDK changes none of them.
 pub fn behavior_version() -> BehaviorVersion {
     BehaviorVersion::v2026_01_12()
@@ -60,6 +65,16 @@ pub fn timeouts_of_changes() -> TimeoutConfig {
         .connect_timeout(CONNECT)
         .operation_attempt_timeout(CHANGE)
         .operation_timeout(CHANGE)
+        .build()
+}
+
+/// For one attempt of a receive (`retries_of_changes`): what an answer that was lost held stays hidden and counts as
+/// received, so the caller looks whether it may go on before it receives again.
+pub fn timeouts_of_receives() -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(CONNECT)
+        .operation_attempt_timeout(RECEIVE)
+        .operation_timeout(RECEIVE)
         .build()
 }
 

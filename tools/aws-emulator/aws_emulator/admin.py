@@ -1,22 +1,21 @@
 """The admin API below /_emulator: JSON over HTTP, for tests. README.md documents it; AWS has nothing like it."""
 
 import json
-import threading
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import interfaces
+from . import hub_console, interfaces, turns
 from .answer import Answer, as_json
 from .call import read_body
 from .calls import CallLog
 from .faults import Fault, Faults
 from .throttles import Throttles
+from .turns import LOCK
 
 
 class Admin:
-    def __init__(self, calls: CallLog, faults: Faults, throttles: Throttles, moto_lock: threading.Lock) -> None:
+    def __init__(self, calls: CallLog, faults: Faults, throttles: Throttles) -> None:
         self.calls, self.faults, self.throttles = calls, faults, throttles
-        self.moto_lock = moto_lock
 
     def answer(self, environ: dict[str, Any]) -> Answer:
         method, body = environ["REQUEST_METHOD"], read_body(environ)
@@ -31,7 +30,7 @@ class Admin:
             return as_json({"error": f"{type(error).__name__}: {error}"}, 400)
 
     def get_health(self, name: str, query: dict[str, str], body: Any) -> Answer:
-        return as_json({"status": "ok"})
+        return as_json({"status": "ok", "waiting": turns.waiting})
 
     def get_calls(self, name: str, query: dict[str, str], body: Any) -> Answer:
         return as_json(self.calls.since(int(query.get("since", 0))))
@@ -51,10 +50,16 @@ class Admin:
         return as_json({})
 
     def put_interfaces(self, name: str, query: dict[str, str], body: Any) -> Answer:
-        with self.moto_lock:
+        with LOCK:
             return as_json({}, 200 if interfaces.mark(name, **body) else 404)
 
     def put_read_lag(self, name: str, query: dict[str, str], body: Any) -> Answer:
-        with self.moto_lock:
+        with LOCK:
             interfaces.lag.set(float(body["milliseconds"]) / 1000, body.get("account"))
         return as_json({})
+
+    def post_security_hub(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        if name != "press":
+            return as_json({"error": "there is POST /_emulator/security-hub/press"}, 404)
+        with LOCK:
+            return as_json({"events": hub_console.press(**body)})

@@ -16,6 +16,14 @@ XML_CODE = re.compile(rb"<Code>([^<]+)</Code>")
 XML = "text/xml;charset=UTF-8"
 
 
+class Refusal(Exception):
+    """Ends a call with an AWS error of this status, in the form of the service that was asked."""
+
+    def __init__(self, code: str, message: str, status: int = 400) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code, self.message, self.status = code, message, status
+
+
 @dataclass
 class Answer:
     status: int
@@ -33,6 +41,9 @@ class Answer:
         """The AWS error code, if this is an error."""
         if self.status < 400:
             return None
+        query_code = next((value for name, value in self.headers if name.lower() == "x-amzn-query-error"), None)
+        if query_code:
+            return query_code.partition(";")[0]
         found = XML_CODE.search(self.body)
         if found:
             return found[1].decode()
@@ -52,11 +63,15 @@ def as_error(call: Call, status: int, code: str, message: str) -> Answer:
     request = str(uuid.uuid4())
     if call.json:
         body = json.dumps({"__type": code, "message": message})
-        return Answer(
-            status,
-            body.encode(),
-            [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code), ("x-amzn-RequestId", request)],
-        )
+        headers = [
+            ("Content-Type", "application/x-amz-json-1.1"),
+            ("x-amzn-ErrorType", code),
+            ("x-amzn-RequestId", request),
+        ]
+        if call.service == "sqs":
+            # SDKs take SQS's codes from here: they are those of its old query protocol.
+            headers.append(("x-amzn-query-error", f"{code};{'Sender' if status < 500 else 'Receiver'}"))
+        return Answer(status, body.encode(), headers)
     error = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
     if call.service == "ec2":
         body = f"<Response><Errors><Error>{error}</Error></Errors><RequestID>{request}</RequestID></Response>"

@@ -8,12 +8,18 @@ import io
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl
 
+from botocore.exceptions import UnknownServiceError
 from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.request import Request
+from moto.core.routing import get_service_router
+from moto.core.utils import get_service_model
 from moto.iam.models import get_account_id_from
+from werkzeug.exceptions import NotFound
 
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 ACCOUNT = re.compile(r"\d{12}")
@@ -28,9 +34,11 @@ class Call:
     region: str
     account: str
     params: dict[str, Any]
-    """Query protocol: the names as sent, without Action and Version. JSON protocols: the decoded body."""
+    """Query protocol: the names as sent, without Action and Version. JSON protocols: the decoded body. REST-JSON: that,
+    with what stands in the path and the query."""
     json: bool = False
-    headers: dict[str, str] = field(default_factory=dict)
+    key: str = ""
+    """The access key id that the call was signed with."""
 
     @property
     def changing(self) -> bool:
@@ -77,7 +85,11 @@ def read_call(environ: dict[str, Any]) -> Call:
 
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     is_json = bool(target) or "json" in environ.get("CONTENT_TYPE", "")
-    if is_json:
+    if is_rest_json(service.lower()):
+        is_json = True
+        action, params = read_route(service.lower(), environ)
+        params |= decoded(body)
+    elif is_json:
         params = decoded(body)
         action = target.rpartition(".")[2]
     else:
@@ -85,7 +97,25 @@ def read_call(environ: dict[str, Any]) -> Call:
         params = dict(parse_qsl(text, keep_blank_values=True))
         action = params.pop("Action", "")
         params.pop("Version", None)
-    return Call(service.lower(), action, region, account, params, is_json)
+    return Call(service.lower(), action, region, account, params, is_json, key)
+
+
+@cache
+def is_rest_json(service: str) -> bool:
+    try:
+        return bool(service) and get_service_model(service).metadata["protocol"] == "rest-json"
+    except UnknownServiceError:
+        return False
+
+
+def read_route(service: str, environ: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The action of a REST call, which its method and path tell, and the parameters in path and query."""
+    request = Request(environ)
+    try:
+        operation, params = get_service_router(service).match(request)
+    except NotFound:
+        return "", {}
+    return operation.name, dict(parse_qsl(environ.get("QUERY_STRING", ""))) | params
 
 
 def read_body(environ: dict[str, Any]) -> bytes:

@@ -1,11 +1,10 @@
 """The order of things for one request: admin API, faults, throttles, moto, the log of calls.
 
-moto's state is global and made for one thread: one lock lets one call at a time into moto. Waiting (a delay asked for
-by a fault) happens outside it.
+moto's state is global and made for one thread: one lock (`turns`) lets one call at a time into moto. Waiting, for a
+delay that a fault asks for or for a message to receive, happens outside it.
 """
 
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Iterable
@@ -16,11 +15,12 @@ from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from .admin import Admin
-from .answer import Answer, as_error
+from .answer import Answer, Refusal, as_error
 from .call import Call, read_call
 from .calls import CallLog
 from .faults import Faults
 from .throttles import Throttles
+from .turns import LOCK, called_by
 
 
 class Gateway:
@@ -28,11 +28,10 @@ class Gateway:
 
     def __init__(self) -> None:
         self.moto = DomainDispatcherApplication(create_backend_app)
-        self.lock = threading.Lock()
         self.calls = CallLog()
         self.faults = Faults()
         self.throttles = Throttles()
-        self.admin = Admin(self.calls, self.faults, self.throttles, self.lock)
+        self.admin = Admin(self.calls, self.faults, self.throttles)
 
     def preload(self, services: Iterable[str]) -> None:
         """Loads these services now: each would keep its first caller waiting for up to a second."""
@@ -70,9 +69,12 @@ class Gateway:
             taken["status"], taken["headers"] = int(status.split(" ", 1)[0]), headers
 
         try:
-            with self.lock:
+            with LOCK:
+                called_by(environ.get("werkzeug.socket"))
                 body = self.moto(environ, start_response)
                 return Answer(body=b"".join(body), **taken)
+        except Refusal as refusal:
+            return as_error(call, refusal.status, refusal.code, refusal.message)
         except (NotImplementedError, OperationNotFoundError) as error:
             return as_error(call, 400, "InvalidAction", f"The emulator has no {call.action}: {error}")
         except Exception as error:

@@ -14,7 +14,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from . import corrections, interfaces, speed
 from .gateway import Gateway
 
-PRELOADED = ("ec2", "sts", "iam")
+PRELOADED = ("ec2", "sts", "iam", "securityhub", "events", "sqs")
 
 
 class Handler(MotoRequestHandler):

@@ -1,6 +1,7 @@
 """Token buckets per account, region and action, as EC2 has them. Off until a test sets them.
 
-Source: "Request throttling for the Amazon EC2 API" (Amazon EC2 Developer Guide).
+Sources: "Request throttling for the Amazon EC2 API" (Amazon EC2 Developer Guide); "Quotas for Security Hub CSPM" (User
+Guide); the codes of the others, "Common Errors" and the errors of the actions in their API references.
 """
 
 import threading
@@ -10,6 +11,15 @@ from typing import Any
 
 from .answer import Answer, as_error
 from .call import Call
+
+
+REFUSALS = {
+    "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
+    "securityhub": (429, "TooManyRequestsException", "Too Many Requests"),
+    "sqs": (400, "RequestThrottled", "The request was denied due to request throttling."),
+}
+OTHERWISE = (400, "Throttling", "Rate exceeded")
+OTHERWISE_JSON = (400, "ThrottlingException", "Rate exceeded")
 
 
 @dataclass
@@ -50,4 +60,4 @@ class Throttles:
             bucket = self.buckets.setdefault(key, Bucket(*rate, tokens=rate[0], filled=now))
             if bucket.take(now):
                 return None
-        return as_error(call, 503, "RequestLimitExceeded", "Request limit exceeded.")
+        return as_error(call, *REFUSALS.get(call.service, OTHERWISE_JSON if call.json else OTHERWISE))

@@ -67,7 +67,7 @@ class Connection(harness.Case):
     def test_an_unknown_action_is_refused_and_does_not_end_the_server(self) -> None:
         status, body = self.emulator.query(Action="DescribeNothing")
         self.assertEqual((status, re.search("<Code>(.*?)</Code>", body)[1]), (400, "InvalidAction"))
-        self.assertEqual(self.emulator.admin("GET", "health"), {"status": "ok"})
+        self.assertEqual(self.emulator.admin("GET", "health")["status"], "ok")
 
 
 class Scenario(harness.Case):

@@ -16,6 +16,17 @@ from . import rules  # noqa: F401
 from . import tags  # noqa: F401
 from . import requests  # noqa: F401
 from . import assume_role  # noqa: F401
+from . import hub_access  # noqa: F401
+from . import findings  # noqa: F401
+from . import finding_filters  # noqa: F401
+from . import updating_findings  # noqa: F401
+from . import action_targets  # noqa: F401
+from . import finding_events  # noqa: F401
+from . import queue_policies  # noqa: F401
+from . import event_delivery  # noqa: F401
+from . import event_patterns  # noqa: F401
+from . import queues  # noqa: F401
+from . import receiving  # noqa: F401
 from .registry import ALL, apply, table
 
 __all__ = ["ALL", "apply", "table"]

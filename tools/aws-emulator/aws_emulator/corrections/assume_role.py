@@ -13,7 +13,7 @@ from moto.iam.models import iam_backends
 from moto.sts.exceptions import STSClientError
 from moto.sts.responses import TokenResponse
 
-from .pages import pattern
+from ..wildcards import pattern
 from .registry import correction, wrap
 
 

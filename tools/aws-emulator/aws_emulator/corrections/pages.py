@@ -5,14 +5,13 @@ Source: "Pagination" and "Filtering" in the Amazon EC2 API Reference and User Gu
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import InvalidParameterCombination, InvalidParameterValue
 
+from ..wildcards import pattern
 from .registry import refusal
 
 SMALLEST, LARGEST = 5, 1000
@@ -80,11 +79,3 @@ def reader(name: str, fields: dict[str, Callable[[Any], list[Any]]]) -> Callable
 
 def text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-@lru_cache(maxsize=4096)
-def pattern(value: str) -> re.Pattern[str]:
-    r"""A filter's value as a regular expression; `\*` and `\?` stand for themselves."""
-    parts = re.split(r"(\\[*?\\]|[*?])", value)
-    wild = {"*": ".*", "?": "."}
-    return re.compile("".join(wild.get(part) or re.escape(part.removeprefix("\\")) for part in parts), re.DOTALL)

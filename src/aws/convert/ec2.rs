@@ -1,9 +1,8 @@
-//! The SDK's types to `model`, and the few that go the other way. Nothing is left out in silence: an answer that lacks
-//! what identifies a thing is a problem, not a smaller answer.
+//! EC2's types to `model`, and the few that go the other way.
 
-use super::model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags};
-use super::problem::{Disposition, Problem};
-use crate::api::Reason;
+use super::required;
+use crate::aws::model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags};
+use crate::aws::problem::Problem;
 use aws_sdk_ec2::types as sdk;
 
 /// From DescribeInstances.
@@ -147,16 +146,10 @@ fn tags(given: &[sdk::Tag]) -> Tags {
     given.iter().map(|tag| (text(tag.key()), text(tag.value()))).collect()
 }
 
-pub fn required(what: &str, value: Option<&str>) -> Result<String, Problem> {
-    value.map(str::to_owned).ok_or_else(|| {
-        let message = format!("AWS answered without {what}. It is asked again.");
-        Problem::new(Disposition::Retry, Reason::AwsRefused, message)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Disposition;
 
     fn rule(protocol: &str, ports: Option<(i32, i32)>, peer: Peer) -> GroupRule {
         GroupRule { protocol: protocol.to_owned(), ports, peer }

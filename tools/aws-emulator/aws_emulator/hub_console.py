@@ -1,0 +1,27 @@
+"""What AWS lets a person do in the console of Security Hub CSPM and has no call for: press a custom action."""
+
+from typing import Any
+
+from moto.securityhub.models import securityhub_backends
+
+from . import hubs
+from .corrections.action_targets import targets_of
+from .corrections.finding_events import press as send
+
+MOST = 20
+"""So many findings can be chosen at once. Source: "Sending findings to a custom action" (User Guide)."""
+
+
+def press(account: str, region: str, actionArn: str, findings: list[dict[str, str]]) -> int:
+    """Sends one event a finding, as a person in that account and region does, and says how many."""
+    target = targets_of(securityhub_backends[account][region]).get(actionArn)
+    if target is None:
+        raise ValueError(f"account {account} has no custom action {actionArn} in {region}")
+    if not 1 <= len(findings) <= MOST:
+        raise ValueError(f"1 to {MOST} findings can be chosen, not {len(findings)}")
+    seen = hubs.by_name(hubs.seen_from(account, region))
+    for one in findings:
+        if hubs.name(one) not in seen:
+            raise ValueError(f"account {account} sees no finding {one} in {region}")
+    send(account, region, target, [seen[hubs.name(one)] for one in findings])
+    return len(findings)

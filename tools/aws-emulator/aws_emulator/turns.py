@@ -1,0 +1,59 @@
+"""Whose turn it is in moto: one call at a time, but who waits for a message lets the others go first.
+
+The state of moto is global and made for one thread. A call that waits 20 seconds for a message would keep everybody
+out, so it gives the turn back while it waits, and is woken by whoever changed a queue.
+"""
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+LOCK = threading.Lock()
+CHANGED = threading.Condition(LOCK)
+"""Notified, with the turn held, when a message came, or became visible before its time."""
+
+LOOK_AGAIN = 0.25
+"""Seconds after which a waiting call looks whether its caller is still there, and whether a time-out has passed."""
+
+waiting = 0
+"""How many calls wait at the moment."""
+
+_present = threading.local()
+
+
+def called_by(connection: socket.socket | None) -> None:
+    """Says which connection this thread answers now."""
+    _present.connection = connection
+
+
+def caller_is_gone() -> bool:
+    """Whether the client has closed the connection that this thread answers."""
+    connection: Any = getattr(_present, "connection", None)
+    if connection is None:
+        return False
+    try:
+        readable, _, _ = select.select([connection], [], [], 0)
+        return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+    except (OSError, ValueError):
+        return True
+
+
+def wait_until(done: Callable[[], bool], seconds: float) -> bool:
+    """Asks `done`, with the turn held, until it says yes, the time is over or the caller has gone. The turn is given
+    back in between."""
+    global waiting
+    deadline = time.monotonic() + seconds
+    while True:
+        if caller_is_gone():
+            return False
+        if done():
+            return True
+        left = deadline - time.monotonic()
+        if left <= 0:
+            return False
+        waiting += 1
+        CHANGED.wait(min(left, LOOK_AGAIN))
+        waiting -= 1
