@@ -4,7 +4,8 @@ use crate::{
     api::{
         ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION,
     },
-    quarantine::{Stores, age, names_instance, source_of, waits_for_room, waits_for_room_of_source},
+    intake::make::source_label,
+    quarantine::{Stores, age, named_instance, names_instance, source_of, waits_for_room, waits_for_room_of_source},
 };
 use futures::{Stream, StreamExt, future::ready};
 use k8s_openapi::api::core::v1::Namespace;
@@ -38,9 +39,15 @@ pub struct Watches {
     pub sources: Changes<FindingSource>,
 }
 
-/// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`.
-pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (Watches, Stores) {
+/// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`; the instance
+/// of one that a source made, and that went without ever having held anything, to `dismiss`.
+pub fn start(
+    client: &Client,
+    wake: UnboundedSender<ObjectRef<Quarantine>>,
+    dismiss: UnboundedSender<String>,
+) -> (Watches, Stores) {
     let (quarantines, quarantine_changes) = reflected::<Quarantine>(client);
+    let mut rooms = Rooms { claims: quarantines.clone(), wake: wake.clone(), known: HashMap::new() };
     let mut neighbours = Neighbours::new(&quarantines, wake);
     let (classes, class_changes) = reflected::<QuarantineClass>(client);
     let (namespaces, writer) = store();
@@ -50,13 +57,19 @@ pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (
     let (sources, source_changes) = reflected::<FindingSource>(client);
     let watches = Watches {
         quarantines: quarantine_changes
-            .inspect(move |event| neighbours.notice(event))
+            .inspect(move |event| {
+                neighbours.notice(event);
+                if let Some(instance) = event.as_ref().ok().and_then(dismissed) {
+                    // The receiver goes only when the process does.
+                    let _ = dismiss.send(instance);
+                }
+            })
             .applied_objects()
             .predicate_filter(what_a_person_writes, Default::default())
             .boxed(),
         classes: class_changes.touched_objects().boxed(),
         namespaces: namespace_changes.touched_objects().boxed(),
-        sources: source_changes.touched_objects().boxed(),
+        sources: source_changes.touched_objects().inspect(move |source| rooms.notice(source)).boxed(),
     };
     (watches, Stores::new(quarantines, classes, namespaces, sources))
 }
@@ -149,6 +162,37 @@ impl Neighbours {
     }
 }
 
+/// Wakes the claims that wait for room of a source whose limit may have changed.
+struct Rooms {
+    claims: Store<Quarantine>,
+    wake: UnboundedSender<ObjectRef<Quarantine>>,
+    /// The limit that each source last had, by name.
+    known: HashMap<String, i32>,
+}
+
+impl Rooms {
+    fn notice(&mut self, source: &watcher::Result<FindingSource>) {
+        let Ok(source) = source else { return };
+        let limit = source.spec.max_active;
+        if self.known.insert(source.name_any(), limit) == Some(limit) {
+            return;
+        }
+        let label = source_label(&source.name_any());
+        let waits = |claim: &Quarantine| waits_for_room_of_source(claim) && source_of(claim) == Some(label.as_str());
+        for claim in refs(self.claims.state_filter(waits)) {
+            let _ = self.wake.send(claim);
+        }
+    }
+}
+
+/// The instance of a claim that a source made, and that is gone though it never held anything.
+fn dismissed(event: &Event<Quarantine>) -> Option<String> {
+    let Event::Delete(claim) = event else { return None };
+    let held = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
+    let instance = named_instance(claim).filter(|_| source_of(claim).is_some() && !held);
+    instance.map(str::to_owned)
+}
+
 /// What other claims' decisions depend on: eligibility, records, what it says, whether it goes.
 fn what_others_go_by(claim: &Quarantine) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -201,12 +245,6 @@ fn what_a_person_writes(claim: &Quarantine) -> Option<u64> {
 pub fn of_class(claims: &Store<Quarantine>, class: &QuarantineClass) -> Vec<ObjectRef<Quarantine>> {
     let name = class.name_any();
     refs(claims.state_filter(|claim| class_of(claim).is_none_or(|named| *named == name)))
-}
-
-/// The claims that wait for room in a changed source.
-pub fn of_source(claims: &Store<Quarantine>, source: &FindingSource) -> Vec<ObjectRef<Quarantine>> {
-    let name = source.name_any();
-    refs(claims.state_filter(|claim| waits_for_room_of_source(claim) && source_of(claim) == Some(&name)))
 }
 
 /// The claims of a changed namespace.

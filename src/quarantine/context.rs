@@ -27,7 +27,7 @@ pub struct Context {
     pub cluster_uid: String,
     /// The instance that the operator runs on, where it is known.
     pub own_instance_id: Option<String>,
-    pub(super) recorder: Recorder,
+    pub recorder: Recorder,
     pub(super) locks: Locks,
     pub(super) limits: Limits,
     clock: fn() -> Timestamp,
@@ -56,7 +56,7 @@ impl Stores {
     /// starts no reconcile before the store of Quarantines does.
     ///
     /// A kube store wakes only the last of those who wait for it, so one waits for all.
-    pub(super) async fn ready(&self) {
+    pub async fn ready(&self) {
         let all = async || {
             // A dropped writer means that the process is ending; the reconcile is dropped with it.
             let _ = tokio::join!(
@@ -96,7 +96,7 @@ impl Context {
     }
 
     /// Now, in whole seconds, as the API server stores times.
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         let now = (self.clock)();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
@@ -106,7 +106,7 @@ impl Context {
 const API_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for the API server, but not for ever.
-pub(super) async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+pub async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
     match tokio::time::timeout(API_TIMEOUT, call).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(Error::ApiServerSilent),

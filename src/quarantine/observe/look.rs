@@ -8,6 +8,7 @@ use crate::{
         model::{Peer, SecurityGroup},
         place::SESSION_NAME,
     },
+    intake::make::source_label,
     quarantine::{
         context::Context,
         decide::{
@@ -18,7 +19,7 @@ use crate::{
         world::{Facts, Sight, View},
     },
 };
-use kube::runtime::reflector::ObjectRef;
+use kube::ResourceExt;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Looks where policy lets the claim look.
@@ -44,7 +45,9 @@ pub async fn look(context: &Context, facts: &mut Facts) -> Sight {
         && !facts.claim.spec.suspend
         && facts.claim.metadata.deletion_timestamp.is_none()
     {
-        let source = source_of(&facts.claim).and_then(|name| context.stores.sources.get(&ObjectRef::new(name)));
+        let source = source_of(&facts.claim).and_then(|label| {
+            context.stores.sources.state().into_iter().find(|source| source_label(&source.name_any()) == label)
+        });
         let known = context.stores.quarantines.state();
         facts.room = context.limits.grant(class, source.as_deref(), &facts.claim, &known);
         if let Err(problem) = admission::allow_one_more(facts) {
