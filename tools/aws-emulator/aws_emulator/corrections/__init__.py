@@ -22,6 +22,7 @@ from . import finding_filters  # noqa: F401
 from . import updating_findings  # noqa: F401
 from . import action_targets  # noqa: F401
 from . import finding_events  # noqa: F401
+from . import administrators  # noqa: F401
 from . import queue_policies  # noqa: F401
 from . import event_delivery  # noqa: F401
 from . import event_patterns  # noqa: F401
