@@ -28,6 +28,8 @@ from . import event_delivery  # noqa: F401
 from . import event_patterns  # noqa: F401
 from . import queues  # noqa: F401
 from . import receiving  # noqa: F401
+from . import stacks  # noqa: F401
+from . import stack_resources  # noqa: F401
 from .registry import ALL, apply, table
 
 __all__ = ["ALL", "apply", "table"]
