@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import hub_console, interfaces, turns
+from . import hub_console, hubs, interfaces, turns
 from .answer import Answer, as_json
 from .call import read_body
 from .calls import CallLog
@@ -63,3 +63,10 @@ class Admin:
             return as_json({"error": "there is POST /_emulator/security-hub/press"}, 404)
         with LOCK:
             return as_json({"events": hub_console.press(**body)})
+
+    def put_security_hub(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        if name != "administrator":
+            return as_json({"error": "there is PUT /_emulator/security-hub/administrator"}, 404)
+        with LOCK:
+            hubs.administer(**body)
+        return as_json({})

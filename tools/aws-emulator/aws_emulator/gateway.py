@@ -18,6 +18,7 @@ from .admin import Admin
 from .answer import Answer, Refusal, as_error
 from .call import Call, read_call
 from .calls import CallLog
+from .corrections import stacks
 from .faults import Faults
 from .throttles import Throttles
 from .turns import LOCK, called_by
@@ -71,6 +72,8 @@ class Gateway:
         try:
             with LOCK:
                 called_by(environ.get("werkzeug.socket"))
+                if call.service == "cloudformation":
+                    stacks.load()
                 body = self.moto(environ, start_response)
                 return Answer(body=b"".join(body), **taken)
         except Refusal as refusal:
