@@ -89,9 +89,7 @@ class Messages(Queues):
     def test_a_message_that_is_visible_again_is_not_in_flight(self) -> None:
         self.send("a", "b")
         gone, held = self.receive(self.url)
-        self.sqs.change_message_visibility(
-            QueueUrl=self.url, ReceiptHandle=gone["ReceiptHandle"], VisibilityTimeout=0
-        )
+        self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=gone["ReceiptHandle"], VisibilityTimeout=0)
         with self.refused("AWS.SimpleQueueService.MessageNotInflight"):
             self.sqs.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=gone["ReceiptHandle"], VisibilityTimeout=10
@@ -184,9 +182,7 @@ class Waiting(Queues):
                 messages = post(self.emulator.port, "ReceiveMessage", **params).get("Messages", [])
                 if messages:
                     got.extend(message["Body"] for message in messages)
-                    entries = [
-                        {"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)
-                    ]
+                    entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)]
                     post(self.emulator.port, "DeleteMessageBatch", QueueUrl=self.url, Entries=entries)
 
         threads = [threading.Thread(target=drain, daemon=True) for _ in range(4)]
