@@ -331,3 +331,29 @@ class Stacks(Case):
             self.group(made["GroupId"])
         with self.refused("ResourceNotFoundException"):
             self.events.describe_rule(Name=name)
+
+    @proves("stack-alarms")
+    def test_an_alarm_is_there_as_long_as_its_stack_and_as_the_template_says(self) -> None:
+        metric = {"Namespace": "AWS/SQS", "MetricName": "ApproximateNumberOfMessagesVisible"}
+        queues = {"Id": "dead", "ReturnData": True, "MetricStat": {"Period": 300, "Stat": "Maximum", "Metric": metric}}
+        properties = {
+            "ComparisonOperator": "GreaterThanThreshold",
+            "Threshold": 0,
+            "EvaluationPeriods": 1,
+            "Metrics": [queues],
+        }
+        template = {"Resources": {"Alarm": {"Type": "AWS::CloudWatch::Alarm", "Properties": properties}}}
+        watch = self.emulator.client("cloudwatch")
+
+        def alarm() -> dict[str, Any]:
+            (found,) = watch.describe_alarms(AlarmNames=[self.id_of("Alarm")])["MetricAlarms"]
+            return found
+
+        self.make(json.dumps(template))
+        self.assertEqual(alarm()["Metrics"][0]["MetricStat"]["Metric"], metric | {"Dimensions": []})
+        properties["Threshold"] = 5
+        self.update(json.dumps(template))
+        self.assertEqual(alarm()["Threshold"], 5)
+        name = self.id_of("Alarm")
+        self.stacks.delete_stack(StackName=self.name)
+        self.assertEqual(watch.describe_alarms(AlarmNames=[name])["MetricAlarms"], [])
