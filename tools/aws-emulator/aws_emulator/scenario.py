@@ -3,13 +3,17 @@
     two-interfaces   an instance with two interfaces of different groups, in a VPC of its own
     show             the groups on each interface of an instance
     drift            puts other groups on an interface, as somebody's automation would
+    press            presses a Security Hub custom action on a finding, as a person in the console would
+    enforce          holds the sessions of roles to their policies from now on
 
-Everything goes through boto3 over HTTP, as any AWS client's calls do; answers are JSON on stdout.
+All but the last two, which AWS has no call for, go through boto3 over HTTP, as any AWS client's calls do; answers are
+JSON on stdout.
 """
 
 import argparse
 import json
 import sys
+import urllib.request
 from typing import Any
 
 import boto3
@@ -72,6 +76,18 @@ def drift(ec2: Any, interface: str, groups: list[str]) -> dict[str, Any]:
     return {"id": interface, "groups": groups}
 
 
+def press(endpoint: str, action: str, finding: str, product: str) -> dict[str, Any]:
+    _, _, _, region, account, _ = action.split(":", 5)
+    chosen = {"account": account, "region": region, "actionArn": action}
+    return admin(endpoint, "POST", "security-hub/press", chosen | {"findings": [{"Id": finding, "ProductArn": product}]})
+
+
+def admin(endpoint: str, method: str, what: str, body: dict[str, Any]) -> dict[str, Any]:
+    url, data = f"{endpoint}/_emulator/{what}", json.dumps(body).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=30) as answer:
+        return json.load(answer)
+
+
 def arguments() -> argparse.Namespace:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--endpoint-url", required=True)
@@ -84,6 +100,11 @@ def arguments() -> argparse.Namespace:
     drifted = commands.add_parser("drift", parents=[common])
     drifted.add_argument("--interface-id", required=True)
     drifted.add_argument("--groups", required=True, help="ids, separated by commas")
+    pressed = commands.add_parser("press", parents=[common])
+    pressed.add_argument("--action-arn", required=True)
+    pressed.add_argument("--finding-id", required=True)
+    pressed.add_argument("--product-arn", required=True)
+    commands.add_parser("enforce", parents=[common])
     return parser.parse_args()
 
 
@@ -96,7 +117,11 @@ def main() -> None:
         config=Config(retries={"total_max_attempts": 1}, connect_timeout=5, read_timeout=30),
         **DUMMY,
     )
-    if args.command == "two-interfaces":
+    if args.command == "press":
+        result = press(args.endpoint_url, args.action_arn, args.finding_id, args.product_arn)
+    elif args.command == "enforce":
+        result = admin(args.endpoint_url, "PUT", "access", {"enforced": True})
+    elif args.command == "two-interfaces":
         result = two_interfaces(ec2)
     elif args.command == "show":
         result = show(ec2, args.instance_id)

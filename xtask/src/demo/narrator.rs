@@ -49,10 +49,15 @@ impl Shell {
 
     /// Runs a command and shows it, under the name a person knows it by. Answers what it printed on standard output.
     pub fn run(&self, name: &str, arguments: &[&str], command: Command) -> Result<String> {
-        println!("   $ {}", command_line(name, arguments));
+        self.announce(name, arguments);
         let output = self.run_quietly(name, command)?;
         print!("{}", indent(&output));
         Ok(output)
+    }
+
+    /// Shows a command as it could be typed.
+    pub fn announce(&self, name: &str, arguments: &[&str]) {
+        println!("   $ {}", command_line(name, arguments));
     }
 
     /// Runs a command of which a person need not see anything, unless it fails.

@@ -1,19 +1,20 @@
-//! The operator as its own process: with the token of its own service account, so that its RBAC rules are proven too,
-//! and with AWS settings that reach only the emulator.
+//! The operator as its own process, with the rights of its own service account and no others: that account's tokens are
+//! its way to the API server, and to the role in AWS. Its settings reach only the emulator, and hold no AWS key.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Error, Result, anyhow};
+use anyhow::{Context, Error, Result, anyhow};
 use xtask::Stack;
 use xtask::emulator::{client_settings, without_aws_settings};
 use xtask::process::{Running, last_lines};
 
 use super::narrator::Shell;
-use super::scene::Scene;
 
+pub const SERVICE_ACCOUNT: &str = "system:serviceaccount:quarantine-system:quarantine-operator";
 const NAMESPACE: &str = "quarantine-system";
-const SERVICE_ACCOUNT: &str = "quarantine-operator";
+const NAME: &str = "quarantine-operator";
 const LOG: &str = "quarantine-operator.log";
 
 pub struct Operator {
@@ -22,20 +23,18 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub fn start(binary: &Path, stack: &Stack, scene: &Scene<'_>, shell: &Shell) -> Result<Self> {
-        let create_token = ["create", "token", SERVICE_ACCOUNT, "-n", NAMESPACE];
-        shell.remark(&format!("$ kubectl {}", create_token.join(" ")));
-        let mut kubectl = stack.kubectl();
-        kubectl.args(create_token);
-        let token = shell.run_quietly("kubectl", kubectl)?;
-        let user = format!("system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}");
-        let kubeconfig = stack.kubeconfig_for(&user, token.trim())?;
+    pub fn start(binary: &Path, stack: &Stack, region: &str, role_arn: &str, shell: &Shell) -> Result<Self> {
+        let kubeconfig = stack.kubeconfig_for(SERVICE_ACCOUNT, &token(stack, &[], shell)?)?;
+        let aws_token = stack.run_dir().join("aws-token");
+        fs::write(&aws_token, token(stack, &["--audience", "sts.amazonaws.com"], shell)?)
+            .with_context(|| format!("cannot write {}", aws_token.display()))?;
 
-        shell.remark("$ quarantine-operator run");
+        shell.remark(&format!("$ AWS_ROLE_ARN={role_arn} AWS_WEB_IDENTITY_TOKEN_FILE=… quarantine-operator run"));
         let mut operator = Command::new(binary);
         without_aws_settings(&mut operator);
-        operator.arg("run").env("KUBECONFIG", kubeconfig);
-        operator.envs(client_settings(&stack.aws_endpoint()?, &scene.region));
+        operator.arg("run").env("KUBECONFIG", kubeconfig).envs(client_settings(&stack.aws_endpoint()?, region));
+        operator.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        operator.env("AWS_ROLE_ARN", role_arn).env("AWS_WEB_IDENTITY_TOKEN_FILE", aws_token);
         let log = stack.run_dir().join(LOG);
         Ok(Self { process: Running::start("the operator", operator, &log)?, log })
     }
@@ -47,4 +46,13 @@ impl Operator {
             Ok(()) => anyhow!("{error:#}\nthe operator still runs; {}", last_lines(&self.log)),
         }
     }
+}
+
+/// A token of the service account, which isn't shown.
+fn token(stack: &Stack, audience: &[&str], shell: &Shell) -> Result<String> {
+    let arguments = [&["create", "token", NAME, "-n", NAMESPACE], audience].concat();
+    shell.announce("kubectl", &arguments);
+    let mut kubectl = stack.kubectl();
+    kubectl.args(&arguments);
+    Ok(shell.run_quietly("kubectl", kubectl)?.trim().to_owned())
 }

@@ -73,7 +73,8 @@ impl<'a> Scene<'a> {
     }
 }
 
-fn scenario(stack: &Stack, region: &str, arguments: &[&str], shell: &Shell) -> Result<String> {
+/// What the emulator's scenario module answers to a command.
+pub fn scenario(stack: &Stack, region: &str, arguments: &[&str], shell: &Shell) -> Result<String> {
     let emulator = stack.emulator().context("the demo's stack has an emulator")?;
     let mut command: Command = emulator.python(SCENARIO);
     command.args(arguments).args(["--endpoint-url", &emulator.endpoint(), "--region", region]);
