@@ -39,8 +39,8 @@ mod settings;
 mod sqs;
 
 pub use ec2::Ec2;
-pub use problem::{Disposition, Problem};
 pub use place::{Place, Role};
+pub use problem::{Disposition, Problem};
 pub use security_hub::SecurityHub;
 pub use sessions::{Identity, Sessions};
 pub use sqs::Sqs;

@@ -39,11 +39,14 @@ pub async fn remember_at_sources(
     let api: Api<FindingSource> = Api::all(client.clone());
     for source in sources {
         let patch = json!({ "status": { "released": released(source, instance, now) } });
-        let written = in_time(api.patch_status(&source.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await;
+        let written =
+            in_time(api.patch_status(&source.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await;
         match written {
             Ok(_) => {}
             Err(Error::Kubernetes(kube::Error::Api(refused))) if refused.code == 404 => {}
-            Err(Error::Kubernetes(kube::Error::Api(refused))) if (400..500).contains(&refused.code) && refused.code != 429 => {
+            Err(Error::Kubernetes(kube::Error::Api(refused)))
+                if (400..500).contains(&refused.code) && refused.code != 429 =>
+            {
                 tracing::error!(source = source.name_any(), instance, %refused, "the release can't be remembered: an old event may make a Quarantine of it again");
             }
             Err(error) => return Err(error),
@@ -58,7 +61,8 @@ fn released(source: &FindingSource, instance: &str, now: Timestamp) -> Map<Strin
         source.status.iter().flat_map(|status| &status.released).map(|(instance, at)| (instance, at.0)).collect();
     known.sort_by_key(|(_, at)| *at);
     let surplus = known.len().saturating_sub(MOST);
-    let forgotten = known.iter().enumerate().filter(|(n, (_, at))| *n < surplus || now.duration_since(*at) > REMEMBERED);
+    let forgotten =
+        known.iter().enumerate().filter(|(n, (_, at))| *n < surplus || now.duration_since(*at) > REMEMBERED);
     let mut released: Map<String, Value> =
         forgotten.map(|(_, (instance, _))| ((*instance).clone(), Value::Null)).collect();
     released.insert(instance.to_owned(), json!(Time(now)));

@@ -1,11 +1,7 @@
 //! FindingSources: what their queues bring becomes Quarantines, once, and what can't be understood is lost by nobody.
 
 use super::stage::{ACTION, Queue, informed};
-use crate::{
-    e2e::scene::Scene,
-    support::wait::until,
-    wire::hub::Hub,
-};
+use crate::{e2e::scene::Scene, support::wait::until, wire::hub::Hub};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::api::{core::v1::Namespace, events::v1::Event};
 use kube::{
@@ -26,8 +22,10 @@ async fn a_pressed_custom_action_cuts_the_instance_off_and_a_message_that_comes_
     let queue = Queue::of(&scene).await;
     queue.read_by_source(json!({})).await;
     queue.says("True", "Receiving").await;
-    let (pressed, again) =
-        (queue.pressed("one", &scene.instance, Timestamp::now()), queue.pressed("two", &scene.instance, Timestamp::now()));
+    let (pressed, again) = (
+        queue.pressed("one", &scene.instance, Timestamp::now()),
+        queue.pressed("two", &scene.instance, Timestamp::now()),
+    );
     queue.send(&pressed).await;
     let name = queue.claim_of(&scene.instance);
     scene.desk.contained(&name).await;
@@ -178,15 +176,15 @@ async fn a_source_keeps_its_custom_action_and_takes_it_away_only_if_asked() {
     let scene = scene().await;
     let hub = Hub::of(&scene.account.id).await;
     let queue = Queue::of(&scene).await;
-    let action = |name: &str, policy: &str| {
-        json!({"customAction": {"id": ACTION, "name": name, "description": "Cuts it off", "deletionPolicy": policy}})
-    };
+    let action = |name: &str, policy: &str| json!({"customAction": {"id": ACTION, "name": name, "description": "Cuts it off", "deletionPolicy": policy}});
     let seen = async || hub.hub.custom_action(&queue.action()).await.expect("a read");
     queue.read_by_source(action("Quarantine", "Retain")).await;
     queue.says("True", "Receiving").await;
     assert_eq!(seen().await.map(|seen| seen.name).as_deref(), Some("Quarantine"));
-    until("the status names it", async || (queue.status().await.custom_action_arn == Some(queue.action())).then_some(()))
-        .await;
+    until("the status names it", async || {
+        (queue.status().await.custom_action_arn == Some(queue.action())).then_some(())
+    })
+    .await;
     queue.read_by_source(action("Cut off", "Retain")).await;
     until("it is brought in line", async || seen().await.filter(|seen| seen.name == "Cut off").map(drop)).await;
     queue.delete_source().await;

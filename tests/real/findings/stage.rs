@@ -6,10 +6,9 @@ use crate::{
     wire::{
         account::{REGION, config, credentials},
         emulator::endpoint,
-        hub::Hub,
+        hub::{Hub, instance},
     },
 };
-use aws_sdk_securityhub::types::{Resource, builders::AwsSecurityFindingBuilder};
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
 use kube::{
@@ -38,14 +37,25 @@ pub fn finding_id(scene: &Scene, name: &str) -> String {
 }
 
 /// A finding about the scene's instance, with an account and a security group before it among its resources.
-pub fn finding(hub: &Hub, scene: &Scene, name: &str) -> AwsSecurityFindingBuilder {
+pub fn finding(hub: &Hub, scene: &Scene, name: &str) -> Value {
     let account = &scene.account.id;
-    let resource = |type_: &str, id: String| Resource::builder().r#type(type_).id(id).build();
-    hub.finding(&finding_id(scene, name)).set_resources(Some(vec![
-        resource("AwsAccount", format!("AWS::::Account:{account}")),
-        resource("AwsEc2SecurityGroup", format!("arn:aws:ec2:{REGION}:{account}:security-group/sg-0123456789abcdef0")),
-        resource("AwsEc2Instance", format!("arn:aws:ec2:{REGION}:{account}:instance/{}", scene.instance)),
-    ]))
+    let group = format!("arn:aws:ec2:{REGION}:{account}:security-group/sg-0123456789abcdef0");
+    of_resources(
+        hub,
+        scene,
+        name,
+        json!([
+            {"Type": "AwsAccount", "Id": format!("AWS::::Account:{account}")},
+            {"Type": "AwsEc2SecurityGroup", "Id": group},
+            instance(account, &scene.instance),
+        ]),
+    )
+}
+
+pub fn of_resources(hub: &Hub, scene: &Scene, name: &str, resources: Value) -> Value {
+    let mut finding = hub.finding(&finding_id(scene, name));
+    finding["Resources"] = resources;
+    finding
 }
 
 /// A queue, and the source that reads it.
@@ -159,8 +169,10 @@ impl<'a> Queue<'a> {
 
     /// Messages in it: those that can be received, and those that were and are not deleted.
     pub async fn left(&self, url: &str) -> (i64, i64) {
-        let (waiting, in_flight) =
-            (QueueAttributeName::ApproximateNumberOfMessages, QueueAttributeName::ApproximateNumberOfMessagesNotVisible);
+        let (waiting, in_flight) = (
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        );
         let read = self.sqs.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All).send().await;
         let read = read.expect("attributes are read");
         let number = |name: &QueueAttributeName| {

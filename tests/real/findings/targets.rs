@@ -1,6 +1,6 @@
 //! Quarantines that name a finding.
 
-use super::stage::{finding, finding_id, hub_of};
+use super::stage::{finding, finding_id, hub_of, of_resources};
 use crate::{
     e2e::scene::{CLAIM, Scene},
     support::{claims::status, wait::until},
@@ -20,7 +20,7 @@ fn naming(id: &str) -> serde_json::Value {
 async fn a_finding_names_its_instance_wherever_it_stands_and_the_release_needs_the_finding_no_more() {
     let scene = Scene::with(&[&["web"], &["db"]]).await;
     let hub = Hub::of(&scene.account.id).await;
-    hub.import([finding(&hub, &scene, "one")]).await;
+    hub.import([finding(&hub, &scene, "one")]);
     scene.class(hub_of(&scene)).await;
     scene.desk.claim(CLAIM, naming(&finding_id(&scene, "one"))).await;
     let claim = scene.desk.contained(CLAIM).await;
@@ -43,7 +43,7 @@ async fn a_finding_that_security_hub_does_not_show_yet_is_waited_for() {
     scene.class(json!({})).await;
     scene.desk.claim(CLAIM, naming(&finding_id(&scene, "late"))).await;
     scene.desk.says(CLAIM, "Ready", "False", "Resolving").await;
-    hub.import([finding(&hub, &scene, "late")]).await;
+    hub.import([finding(&hub, &scene, "late")]);
     scene.desk.contained(CLAIM).await;
     scene.delete_and_wait().await;
 }
@@ -54,11 +54,9 @@ async fn many_claims_that_wait_for_their_findings_share_calls_and_are_all_answer
     let scene = Scene::with(&[&["web"]]).await;
     let hub = Hub::of(&scene.account.id).await;
     let name = |n: usize| format!("many-{n}");
-    let findings = (0..CLAIMS).map(|n| {
-        let other = instance(&scene.account.id, &format!("i-{n:017x}")).build();
-        hub.finding(&finding_id(&scene, &name(n))).set_resources(Some(vec![other]))
-    });
-    hub.import(findings).await;
+    let findings = (0..CLAIMS)
+        .map(|n| of_resources(&hub, &scene, &name(n), json!([instance(&scene.account.id, &format!("i-{n:017x}"))])));
+    hub.import(findings);
     scene.class(json!({})).await;
     let claiming = (0..CLAIMS).map(async |n| {
         scene.desk.claim(&name(n), naming(&finding_id(&scene, &name(n)))).await;
@@ -82,8 +80,8 @@ fn status_names_an_instance(claim: &quarantine_operator::api::Quarantine) -> boo
 async fn a_finding_of_several_instances_lists_them_and_touches_none() {
     let scene = Scene::with(&[&["web"]]).await;
     let hub = Hub::of(&scene.account.id).await;
-    let both = ["i-0123456789abcdef0", &scene.instance].map(|id| instance(&scene.account.id, id).build());
-    hub.import([finding(&hub, &scene, "both").set_resources(Some(both.to_vec()))]).await;
+    let both = ["i-0123456789abcdef0", &scene.instance].map(|id| instance(&scene.account.id, id));
+    hub.import([of_resources(&hub, &scene, "both", json!(both))]);
     scene.class(json!({})).await;
     scene.desk.claim(CLAIM, naming(&finding_id(&scene, "both"))).await;
     let claim = scene.desk.says(CLAIM, "Stalled", "True", "FindingNamesSeveralInstances").await;

@@ -10,12 +10,12 @@ use crate::{
         hub::{Hub, product},
     },
 };
-use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate, WorkflowStatus};
+use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate};
 use serde_json::json;
 
 /// An instance that is contained, and one finding that is to be told.
 async fn informing(scene: &Scene, hub: &Hub) {
-    hub.import([finding(hub, scene, "one")]).await;
+    hub.import([finding(hub, scene, "one")]);
     scene.class(hub_of(scene)).await;
     scene.claim(json!({"findings": [reference(scene)], "reason": "IR-2026-041"})).await;
 }
@@ -27,8 +27,7 @@ fn reference(scene: &Scene) -> serde_json::Value {
 /// Waits until the finding's note holds these words.
 async fn noted(scene: &Scene, hub: &Hub, words: &[&str]) -> String {
     until(&format!("the finding's note holds {words:?}"), async || {
-        let read = hub.read(&finding_id(scene, "one")).await;
-        let note = read.note()?.text()?.to_owned();
+        let note = hub.read(&finding_id(scene, "one"))["Note"]["Text"].as_str()?.to_owned();
         words.iter().all(|word| note.contains(word)).then_some(note)
     })
     .await
@@ -42,9 +41,7 @@ async fn a_finding_is_told_that_its_instance_is_contained_and_then_that_it_is_re
     scene.desk.says(CLAIM, "FindingUpdated", "True", "FindingUpdated").await;
     let note = noted(&scene, &hub, &["contained", &scene.instance, CLAIM, "IR-2026-041"]).await;
     assert!(note.chars().count() <= 512, "{note}");
-    let read = hub.read(&finding_id(&scene, "one")).await;
-    let workflow = read.workflow().and_then(|workflow| workflow.status());
-    assert_eq!(workflow, Some(&WorkflowStatus::Notified));
+    assert_eq!(hub.read(&finding_id(&scene, "one"))["Workflow"]["Status"], "NOTIFIED");
     scene.delete_and_wait().await;
     noted(&scene, &hub, &["released", CLAIM]).await;
 }
@@ -53,14 +50,13 @@ async fn a_finding_is_told_that_its_instance_is_contained_and_then_that_it_is_re
 async fn a_refusal_is_told_too_and_the_workflow_status_stays() {
     let scene = Scene::with(&[&["web"]]).await;
     let hub = Hub::of(&scene.account.id).await;
-    hub.import([finding(&hub, &scene, "one")]).await;
+    hub.import([finding(&hub, &scene, "one")]);
     let mut class = hub_of(&scene);
     class["protected"] = json!({"instanceIds": [scene.instance]});
     scene.class(class).await;
     scene.claim(json!({"findings": [reference(&scene)]})).await;
     noted(&scene, &hub, &["not contained", "ProtectedInstance"]).await;
-    let read = hub.read(&finding_id(&scene, "one")).await;
-    assert_ne!(read.workflow().and_then(|workflow| workflow.status()), Some(&WorkflowStatus::Notified));
+    assert_ne!(hub.read(&finding_id(&scene, "one"))["Workflow"]["Status"], "NOTIFIED");
     assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
 }
 
@@ -68,19 +64,21 @@ async fn a_refusal_is_told_too_and_the_workflow_status_stays() {
 async fn somebody_elses_note_stays_and_the_outcome_stands_in_a_field_beside_theirs() {
     let scene = Scene::with(&[&["web"]]).await;
     let hub = Hub::of(&scene.account.id).await;
-    hub.import([finding(&hub, &scene, "one")]).await;
-    let named = AwsSecurityFindingIdentifier::builder().id(finding_id(&scene, "one")).product_arn(product("aws/guardduty"));
+    hub.import([finding(&hub, &scene, "one")]);
+    let named =
+        AwsSecurityFindingIdentifier::builder().id(finding_id(&scene, "one")).product_arn(product("aws/guardduty"));
     let note = NoteUpdate::builder().text("ours to solve").updated_by("analyst").build();
     let call = hub.owner.batch_update_findings().finding_identifiers(named.build()).note(note);
     call.user_defined_fields("ticket", "42").send().await.expect("an analyst may do that");
     scene.class(hub_of(&scene)).await;
     scene.claim(json!({"findings": [reference(&scene)]})).await;
     scene.desk.says(CLAIM, "FindingUpdated", "True", "FindingUpdated").await;
-    let read = hub.read(&finding_id(&scene, "one")).await;
-    assert_eq!(read.note().and_then(|note| note.text()), Some("ours to solve"));
-    let fields = read.user_defined_fields().expect("it has fields");
-    assert_eq!(fields.get("ticket").map(String::as_str), Some("42"));
-    assert!(fields.get("quarantine-operator.dev/outcome").is_some_and(|told| told.contains("contained")), "{fields:?}");
+    let read = hub.read(&finding_id(&scene, "one"));
+    assert_eq!(read["Note"]["Text"], "ours to solve");
+    let fields = &read["UserDefinedFields"];
+    assert_eq!(fields["ticket"], "42");
+    let told = fields["quarantine-operator.dev/outcome"].as_str().unwrap_or_default();
+    assert!(told.contains("contained"), "{fields}");
 }
 
 #[tokio::test]
