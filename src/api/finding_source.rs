@@ -335,6 +335,7 @@ pub struct FindingSourceStatus {
 
     /// When instances were last given back, by instance: what is older makes nothing any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 6000))]
     pub released: BTreeMap<String, Time>,
 }
 

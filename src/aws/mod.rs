@@ -13,6 +13,7 @@
 //! | `sqs` | the calls to SQS |
 //! | `batch` | one call for many who ask at once |
 //! | `budget` | calls held back to what AWS takes, per account and region |
+//! | `deep` | room for answers that need a deep stack |
 //! | `convert` | the SDK's types to the plain ones and back |
 //! | `call` | one way to make a call: measured, logged, its error translated |
 //! | `sdk_error` | the SDK's errors to `problem` |
@@ -23,6 +24,7 @@ mod batch;
 mod budget;
 mod call;
 mod convert;
+mod deep;
 mod ec2;
 pub mod finding;
 mod kept;
@@ -37,8 +39,8 @@ mod settings;
 mod sqs;
 
 pub use ec2::Ec2;
-pub use problem::{Disposition, Problem};
 pub use place::{Place, Role};
+pub use problem::{Disposition, Problem};
 pub use security_hub::SecurityHub;
 pub use sessions::{Identity, Sessions};
 pub use sqs::Sqs;

@@ -1,7 +1,10 @@
 //! The one table that turns an AWS error code into what is to be done about it, and the one type that carries it.
 //!
 //! Codes: "Error codes for the Amazon EC2 API" (Amazon EC2 API Reference), "Common errors" and "AssumeRole" (AWS STS
-//! API Reference). An unknown code is a value, not a panic: it is retried and shown as AWS said it.
+//! API Reference), "GetFindings", "BatchUpdateFindingsUnprocessedFinding" and "CreateActionTarget" (AWS Security Hub API
+//! Reference), "ReceiveMessage" and "DeleteMessageBatch" (Amazon SQS API Reference). SDKs give SQS' codes as its query
+//! protocol has them (header x-amzn-query-error), services that send none give the names of the errors' shapes; both are
+//! here. An unknown code is a value, not a panic: it is retried and shown as AWS said it.
 
 use crate::api::Reason;
 use std::fmt;
@@ -36,7 +39,7 @@ impl Problem {
     /// From an error answer of AWS to `operation` (service and operation as IAM names them, such as
     /// `ec2:DescribeInstances`).
     pub fn from_code(operation: &str, code: &str, said: &str) -> Self {
-        let Row { disposition, reason, advice } = look_up(code);
+        let Row { disposition, reason, advice } = look_up(operation, code);
         let said = if said.is_empty() { code } else { said };
         let advice =
             if advice.is_empty() { String::new() } else { format!(" {}", advice.replace("{operation}", operation)) };
@@ -82,9 +85,15 @@ const fn row(disposition: Disposition, reason: Reason, advice: &'static str) -> 
     Row { disposition, reason, advice }
 }
 
-fn look_up(code: &str) -> Row {
+fn look_up(operation: &str, code: &str) -> Row {
     use Disposition::{Retry, Stop, Wait};
     match code {
+        // A quota of things for what makes one, of calls for the others: one code for both.
+        "LimitExceededException" if operation == "securityhub:CreateActionTarget" => row(
+            Wait,
+            Reason::CustomActionRefused,
+            "Delete a custom action that nobody needs: an account has room for 50.",
+        ),
         "RequestLimitExceeded"
         | "Throttling"
         | "ThrottlingException"
@@ -92,12 +101,16 @@ fn look_up(code: &str) -> Row {
         | "TooManyRequestsException"
         | "RequestThrottled"
         | "EC2ThrottledException"
+        | "LimitExceededException"
+        | "KMS.ThrottlingException"
+        | "KmsThrottled"
         | "SlowDown" => row(Retry, Reason::Throttled, "It is tried again more slowly."),
         "ServiceUnavailable"
         | "Unavailable"
         | "InternalError"
         | "InternalFailure"
         | "InternalServerError"
+        | "InternalException"
         | "RequestTimeout"
         | "RequestTimeoutException" => row(Retry, Reason::AwsUnavailable, "It is tried again."),
         "RequestExpired" | "RequestTimeTooSkewed" | "SignatureDoesNotMatch" => {
@@ -120,6 +133,11 @@ fn look_up(code: &str) -> Row {
             Stop,
             Reason::AccessDenied,
             "Allow {operation} in the IAM policy of the operator's role, and look for a deny in organisation policies.",
+        ),
+        "InvalidAccessException" => row(
+            Stop,
+            Reason::AccessDenied,
+            "Enable Security Hub CSPM in that account and region, and allow {operation} in the IAM policy of the role that is used there.",
         ),
         "OperationNotPermitted" => row(
             Stop,
@@ -153,11 +171,60 @@ fn look_up(code: &str) -> Row {
         "IncorrectInstanceState" | "IncorrectState" | "ResourceBusy" => {
             row(Retry, Reason::AwsUnavailable, "The resource is changing: it is tried again.")
         }
+        "FindingNotFound" => row(Wait, Reason::FindingNotFound, "Check the finding's id, product and region."),
+        "ConcurrentUpdateError" => row(Retry, Reason::FindingNotUpdated, "It is tried again."),
+        "DuplicatedFindingIdentifier" | "FindingSizeExceeded" | "InvalidInput" | "ProductArnMissing" => {
+            row(Stop, Reason::FindingNotUpdated, "")
+        }
+        "ResourceConflictException" | "ResourceNotFoundException" => {
+            row(Retry, Reason::CustomActionRefused, "The custom action is looked for again.")
+        }
+        "AWS.SimpleQueueService.NonExistentQueue"
+        | "QueueDoesNotExist"
+        | "AWS.SimpleQueueService.QueueDeletedRecently"
+        | "QueueDeletedRecently" => row(
+            Stop,
+            Reason::QueueNotFound,
+            "Check the queue's URL, and that its region is the source's. If it is another account's, check that its policy names the operator's role.",
+        ),
+        "InvalidAddress" => row(Stop, Reason::QueueNotFound, "Check the queue's URL."),
+        "KMS.AccessDeniedException" | "KmsAccessDenied" => row(
+            Stop,
+            Reason::QueueRefused,
+            "Allow kms:Decrypt on the queue's key: in the key's policy, and in the IAM policy of the role that reads the queue.",
+        ),
+        "KMS.DisabledException"
+        | "KmsDisabled"
+        | "KMS.InvalidKeyUsageException"
+        | "KmsInvalidKeyUsage"
+        | "KMS.InvalidStateException"
+        | "KmsInvalidState"
+        | "KMS.NotFoundException"
+        | "KmsNotFound"
+        | "KMS.OptInRequired"
+        | "KmsOptInRequired" => row(Stop, Reason::QueueRefused, "Check the KMS key that the queue is encrypted with."),
+        "InvalidSecurity" => {
+            row(Stop, Reason::QueueRefused, "The queue takes calls over HTTPS only: check the endpoint.")
+        }
+        "OverLimit" => row(
+            Retry,
+            Reason::QueueRefused,
+            "As many messages as SQS allows are received and not deleted: look who else reads the queue. It is tried again.",
+        ),
+        "ReceiptHandleIsInvalid" | "MessageNotInflight" | "AWS.SimpleQueueService.MessageNotInflight" => {
+            row(Retry, Reason::QueueRefused, "The message is received again.")
+        }
         "DependencyViolation"
         | "InvalidParameterValue"
         | "InvalidParameterCombination"
         | "InvalidInstanceID"
-        | "ValidationError" => row(Stop, Reason::AwsRefused, ""),
+        | "InvalidInputException"
+        | "InvalidAttributeName"
+        | "InvalidAttributeValue"
+        | "UnsupportedOperation"
+        | "AWS.SimpleQueueService.UnsupportedOperation"
+        | "ValidationError"
+        | "ValidationException" => row(Stop, Reason::AwsRefused, ""),
         "InvalidGroup.Duplicate" => row(Stop, Reason::GroupNameTaken, ""),
         _ => row(Retry, Reason::AwsRefused, "It is tried again."),
     }
@@ -189,6 +256,25 @@ mod tests {
             ("IncorrectState", Retry, Reason::AwsUnavailable),
             ("InvalidParameterValue", Stop, Reason::AwsRefused),
             ("RequestExpired", Stop, Reason::CredentialsUnavailable),
+            ("TooManyRequestsException", Retry, Reason::Throttled),
+            ("LimitExceededException", Retry, Reason::Throttled),
+            ("InternalException", Retry, Reason::AwsUnavailable),
+            ("InvalidAccessException", Stop, Reason::AccessDenied),
+            ("InvalidInputException", Stop, Reason::AwsRefused),
+            ("FindingNotFound", Wait, Reason::FindingNotFound),
+            ("ConcurrentUpdateError", Retry, Reason::FindingNotUpdated),
+            ("InvalidInput", Stop, Reason::FindingNotUpdated),
+            ("ResourceConflictException", Retry, Reason::CustomActionRefused),
+            ("ResourceNotFoundException", Retry, Reason::CustomActionRefused),
+            ("AWS.SimpleQueueService.NonExistentQueue", Stop, Reason::QueueNotFound),
+            ("QueueDoesNotExist", Stop, Reason::QueueNotFound),
+            ("InvalidAddress", Stop, Reason::QueueNotFound),
+            ("KMS.AccessDeniedException", Stop, Reason::QueueRefused),
+            ("KmsAccessDenied", Stop, Reason::QueueRefused),
+            ("KMS.DisabledException", Stop, Reason::QueueRefused),
+            ("OverLimit", Retry, Reason::QueueRefused),
+            ("ReceiptHandleIsInvalid", Retry, Reason::QueueRefused),
+            ("RequestThrottled", Retry, Reason::Throttled),
         ] {
             let problem = Problem::from_code("ec2:Describe", code, "");
             assert_eq!((problem.disposition, problem.reason), (disposition, reason), "{code}");
@@ -200,6 +286,14 @@ mod tests {
         let problem = Problem::from_code("ec2:CreateTags", "BrandNewCode", "Something new.");
         assert_eq!(problem.disposition, Disposition::Retry);
         assert_eq!(problem.message, "ec2:CreateTags: BrandNewCode: Something new. It is tried again.");
+    }
+
+    #[test]
+    fn a_limit_is_one_of_custom_actions_where_one_is_made_and_else_one_of_calls() {
+        let problem = |operation| Problem::from_code(operation, "LimitExceededException", "");
+        let made = problem("securityhub:CreateActionTarget");
+        assert_eq!((made.disposition, made.reason), (Disposition::Wait, Reason::CustomActionRefused));
+        assert_eq!(problem("securityhub:GetFindings").reason, Reason::Throttled);
     }
 
     #[test]

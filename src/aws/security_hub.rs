@@ -8,6 +8,7 @@ use super::batch::{Batched, Batches};
 use super::budget::Budget;
 use super::call::Session;
 use super::convert::{finding as convert, required};
+use super::deep::with_deep_stack;
 use super::finding::{CustomActionSight, Finding, FindingChange, FindingKey, Unprocessed, Workflow};
 use super::problem::{Disposition, Problem};
 use super::settings;
@@ -148,26 +149,16 @@ fn without_product(key: &FindingKey) -> Unprocessed {
 }
 
 /// Findings by id.
+#[derive(Clone)]
 struct Lookups {
     session: Session,
     reads: Client,
     budget: Budget,
 }
 
-impl Batched for Lookups {
-    /// The id alone: findings of several products can share it, and one call finds all of them.
-    type Key = String;
-    type Answer = Vec<Finding>;
-    const OPERATION: &'static str = GET_FINDINGS;
-    /// Values that one filter takes ("AwsSecurityFindingFilters", AWS Security Hub API Reference).
-    const KEYS: usize = 20;
-
-    async fn admit(&self) -> Result<(), Problem> {
-        self.budget.take(GET_FINDINGS).await
-    }
-
-    /// Every page is a call of its own to AWS' count.
-    async fn call(&self, ids: Vec<String>) -> Result<HashMap<String, Vec<Finding>>, Problem> {
+impl Lookups {
+    /// The findings of all pages, by id. Every page is a call of its own to AWS' count.
+    async fn read(self, ids: Vec<String>) -> Result<HashMap<String, Vec<Finding>>, Problem> {
         let filters = convert::filters_by_id(&ids);
         let mut found: HashMap<String, Vec<Finding>> = HashMap::new();
         let mut next_token = None;
@@ -184,6 +175,23 @@ impl Batched for Lookups {
             }
             self.budget.take(GET_FINDINGS).await?;
         }
+    }
+}
+
+impl Batched for Lookups {
+    /// The id alone: findings of several products can share it, and one call finds all of them.
+    type Key = String;
+    type Answer = Vec<Finding>;
+    const OPERATION: &'static str = GET_FINDINGS;
+    /// Values that one filter takes ("AwsSecurityFindingFilters", AWS Security Hub API Reference).
+    const KEYS: usize = 20;
+
+    async fn admit(&self) -> Result<(), Problem> {
+        self.budget.take(GET_FINDINGS).await
+    }
+
+    async fn call(&self, ids: Vec<String>) -> Result<HashMap<String, Vec<Finding>>, Problem> {
+        with_deep_stack(GET_FINDINGS, self.clone().read(ids)).await
     }
 
     fn blames_a_key(problem: &Problem) -> bool {

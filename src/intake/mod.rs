@@ -35,5 +35,5 @@ mod tests;
 pub mod text;
 
 pub use parse::{Event, Trigger, Unreadable, parse};
-pub use source::{Intake, place, reconcile};
 pub use plan::{Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};
+pub use source::{Intake, place, reconcile};

@@ -151,7 +151,9 @@ impl Receiver {
         match sqs.delete(&self.source.spec.queue_url, done).await {
             Ok(left) if left.is_empty() => {}
             Ok(left) => tracing::warn!(source, ?left, "messages that are done could not be deleted; they come again"),
-            Err(problem) => tracing::warn!(source, %problem, "messages that are done could not be deleted; they come again"),
+            Err(problem) => {
+                tracing::warn!(source, %problem, "messages that are done could not be deleted; they come again")
+            }
         }
     }
 

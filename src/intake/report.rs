@@ -1,9 +1,7 @@
 //! What a source's status says: what became of its messages, and what stands in the way. Nothing here is asked or done.
 
 use crate::{
-    api::{
-        Condition, ConditionStatus, ConditionType, Counters, FindingSource, FindingSourceStatus, Reason, Time,
-    },
+    api::{Condition, ConditionStatus, ConditionType, Counters, FindingSource, FindingSourceStatus, Reason, Time},
     aws::{Disposition, Problem, queue::QueueSight},
 };
 use kube::ResourceExt;

@@ -2,7 +2,8 @@
 
 use crate::{
     api::{
-        ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION,
+        ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass,
+        RECONCILE_ANNOTATION,
     },
     intake::make::source_label,
     quarantine::{Stores, age, named_instance, names_instance, source_of, waits_for_room, waits_for_room_of_source},

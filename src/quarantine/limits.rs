@@ -44,7 +44,11 @@ impl Limits {
         let name = class.name_any();
         let of_class = Pool {
             limit: class.spec.max_active,
-            granted: granted.values().filter(|grant| grant.class == name).map(|grant| grant.instance.as_str()).collect(),
+            granted: granted
+                .values()
+                .filter(|grant| grant.class == name)
+                .map(|grant| grant.instance.as_str())
+                .collect(),
             is_of: &|other| other.status.as_ref().is_some_and(|status| status.class_name.as_ref() == Some(&name)),
             waits: &|other| is_for(other, class) && (ready_reason(other).is_none() || waits_for_room(other)),
         };
@@ -267,7 +271,8 @@ mod tests {
         let by_hand = created(waiting("by-hand", 9), 9);
         assert!(may(&limits, &class, &by_hand, &known), "it is nobody else's limit");
         let limits = Limits::default();
-        let many = (1..=DEFAULT_SOURCE_MAX_ACTIVE as u32 + 1).map(|n| created(through_source(waiting(&format!("u{n}"), n)), n.into()));
+        let many = (1..=DEFAULT_SOURCE_MAX_ACTIVE as u32 + 1)
+            .map(|n| created(through_source(waiting(&format!("u{n}"), n)), n.into()));
         let many: Vec<Arc<Quarantine>> = many.collect();
         let last = many.iter().map(|claim| limits.grant(&class, None, claim, &many)).next_back();
         assert_eq!(last, Some(full(DEFAULT_SOURCE_MAX_ACTIVE)), "the source is gone");

@@ -35,10 +35,9 @@ pub async fn tell(
     match told.await {
         Ok(Ok(outcomes)) => outcomes,
         Ok(Err(problem)) => all(problem),
-        Err(_) => all(Problem::no_answer(
-            "securityhub:BatchUpdateFindings",
-            format!("not within {} s", WITHIN.as_secs()),
-        )),
+        Err(_) => {
+            all(Problem::no_answer("securityhub:BatchUpdateFindings", format!("not within {} s", WITHIN.as_secs())))
+        }
     }
 }
 

@@ -1,7 +1,10 @@
 //! The picture from which a decision is made, and what a decision is made of. Plain data: no clock, no client.
 
 use crate::{
-    api::{ConditionStatus, FindingReference, InterfaceStatus, Quarantine, QuarantineClass, QuarantineStatus, Reason, ResolvedTarget},
+    api::{
+        ConditionStatus, FindingReference, InterfaceStatus, Quarantine, QuarantineClass, QuarantineStatus, Reason,
+        ResolvedTarget,
+    },
     aws::{
         Place,
         finding::{Finding, Workflow},
@@ -53,7 +56,10 @@ pub enum Room {
     /// The class holds as many as it may.
     ClassFull,
     /// As many are held through the FindingSource as may be.
-    SourceFull { source: String, max_active: i32 },
+    SourceFull {
+        source: String,
+        max_active: i32,
+    },
 }
 
 /// The class that a claim names, or the default one.

@@ -73,8 +73,7 @@ pub fn tell_of_release(draft: &mut Draft<'_>, step: FinalizerStep) -> FinalizerS
     }
     let rest = PATIENCE.checked_sub(since(&at, draft.now())).filter(|rest| !rest.is_zero());
     if draft.actions.is_empty() && rest.is_none() {
-        let untold: Vec<&str> =
-            draft.status.findings.iter().filter_map(|finding| finding.message.as_deref()).collect();
+        let untold: Vec<&str> = draft.status.findings.iter().filter_map(|finding| finding.message.as_deref()).collect();
         let message = format!(
             "Given back, but its findings couldn't be told within {} s: {}",
             PATIENCE.as_secs(),
@@ -190,9 +189,11 @@ impl<'a> Telling<'a> {
             .filter_map(|told| told.message.as_ref().map(|message| format!("{}: {message}", told.id)))
             .collect();
         if !failing.is_empty() {
-            let message = format!("{} of {} findings can't be told: {}", failing.len(), self.addressed.len(), failing.join(" "));
+            let message =
+                format!("{} of {} findings can't be told: {}", failing.len(), self.addressed.len(), failing.join(" "));
             let not = Aspect::new(false, Reason::FindingNotUpdated, bounded(&message, 4096));
-            if before(draft, ConditionType::FindingUpdated).is_none_or(|before| before.status != ConditionStatus::False) {
+            if before(draft, ConditionType::FindingUpdated).is_none_or(|before| before.status != ConditionStatus::False)
+            {
                 draft.warn(Reason::FindingNotUpdated, not.message.clone());
             }
             conditions::say(draft, ConditionType::FindingUpdated, Some(not));

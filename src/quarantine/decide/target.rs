@@ -96,11 +96,22 @@ pub fn hub(facts: &Facts, class: &QuarantineClass, finding_id: &str, region: &st
     let administrator = hub.and_then(|hub| hub.account_id.clone());
     let account_id = match administrator {
         Some(administrator) => administrator,
-        None => {
-            let of_finding = account_of(finding_id).unwrap_or(own);
-            allow_account(facts, class, of_finding)?;
-            of_finding.to_owned()
-        }
+        None => match account_of(finding_id) {
+            Some(of_finding) => {
+                allow_account(facts, class, of_finding)?;
+                of_finding.to_owned()
+            }
+            None => {
+                allow_account(facts, class, own).map_err(|refused| Problem {
+                    message: format!(
+                        "Finding {finding_id} doesn't tell its account, so Security Hub is to be asked in the operator's own. {} To have it asked elsewhere, set securityHub.accountId on the class.",
+                        refused.message
+                    ),
+                    ..refused
+                })?;
+                own.clone()
+            }
+        },
     };
     let partition = &facts.operator.partition;
     let through_hub_role = hub.and_then(|hub| {

@@ -57,6 +57,35 @@ pub fn delete_role(account: &str, name: &str) {
     query(account, "iam", &[("Action", "DeleteRole"), ("RoleName", name)]);
 }
 
+/// Imports findings into Security Hub in eu-central-1, as products do. Not through the SDK: in a build without
+/// optimisation its types of a finding take more stack than a test's thread has.
+pub fn import_findings(account: &str, findings: &[Value]) {
+    let scope = scope(account, super::account::REGION, "securityhub");
+    for findings in findings.chunks(100) {
+        let body = json!({"Findings": findings}).to_string();
+        let answer = http("POST", "/findings/import", "application/json", &scope, &body);
+        let answer: Value = serde_json::from_str(&answer).expect("Security Hub answers JSON");
+        assert_eq!(answer["FailedCount"], 0, "{answer}");
+    }
+}
+
+/// A finding in eu-central-1, as Security Hub shows it to its owner.
+pub fn read_finding(account: &str, id: &str) -> Value {
+    let scope = scope(account, super::account::REGION, "securityhub");
+    let body = json!({"Filters": {"Id": [{"Value": id, "Comparison": "EQUALS"}]}}).to_string();
+    let answer: Value = serde_json::from_str(&http("POST", "/findings", "application/json", &scope, &body))
+        .expect("Security Hub answers JSON");
+    answer["Findings"][0].clone()
+}
+
+/// The emulator reads from it whose call it is and where, and checks no signature.
+fn scope(account: &str, region: &str, service: &str) -> String {
+    format!(
+        "Authorization: AWS4-HMAC-SHA256 Credential={account}/20260101/{region}/{service}/aws4_request, \
+         SignedHeaders=host, Signature=0\r\n"
+    )
+}
+
 fn trust(account: &str, external_id: &str) -> String {
     json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow",
@@ -73,12 +102,9 @@ fn admin(method: &str, path: &str, body: &Value) -> Value {
     serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{method} /_emulator/{path} answered {answer}"))
 }
 
-/// A call of the AWS query protocol. The emulator reads whose it is from the signature's scope and checks no signature.
+/// A call of the AWS query protocol.
 fn query(account: &str, service: &str, parameters: &[(&str, &str)]) {
-    let scope = format!(
-        "Authorization: AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/{service}/aws4_request, \
-         SignedHeaders=host, Signature=0\r\n"
-    );
+    let scope = scope(account, "us-east-1", service);
     let parameters: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
     http("POST", "/", "application/x-www-form-urlencoded", &scope, &parameters.join("&"));
 }

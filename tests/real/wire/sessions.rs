@@ -6,6 +6,7 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use futures::future::join_all;
 use quarantine_operator::api::Reason;
+use quarantine_operator::aws::finding::FindingKey;
 use quarantine_operator::aws::{Disposition, Place, Problem, Role, Sessions};
 use serde_json::json;
 
@@ -117,6 +118,33 @@ async fn many_askers_at_once_open_a_place_once() {
     assert!(opened.iter().all(Result::is_ok));
     assert_eq!(calls(&pair.own, "AssumeRole").len(), 1);
     assert_eq!(calls(&pair.target, "GetCallerIdentity").len(), 1);
+}
+
+#[tokio::test]
+async fn the_services_of_a_place_share_its_role_and_its_check() {
+    let pair = Pair::fresh().await;
+    let place = pair.place(REGION, EXTERNAL_ID);
+    let (ec2, hub, sqs) =
+        tokio::join!(pair.sessions.ec2(&place), pair.sessions.security_hub(&place), pair.sessions.sqs(&place));
+    ec2.unwrap().groups_named("isolation").await.unwrap();
+    let key = FindingKey { id: "finding-1".to_owned(), product_arn: None };
+    let not_enabled = hub.unwrap().findings(key).await.unwrap_err();
+    let no_queue = sqs.unwrap().queue(&format!("{}/{}/findings", endpoint(), pair.target)).await.unwrap_err();
+    assert_eq!((not_enabled.reason, no_queue.reason), (Reason::AccessDenied, Reason::QueueNotFound));
+    for action in ["DescribeSecurityGroups", "GetFindings", "GetQueueAttributes"] {
+        assert_eq!((calls(&pair.target, action).len(), calls(&pair.own, action).len()), (1, 0), "{action}");
+    }
+    assert_eq!(calls(&pair.own, "AssumeRole").len(), 1);
+    assert_eq!(calls(&pair.target, "GetCallerIdentity").len(), 1);
+}
+
+#[tokio::test]
+async fn no_service_answers_for_the_wrong_account() {
+    let (own, other) = (fresh_id(), fresh_id());
+    let sessions = Sessions::new(config(&endpoint(), credentials(&own)).await);
+    for refused in [sessions.security_hub(&place(&other)).await.err(), sessions.sqs(&place(&other)).await.err()] {
+        assert_eq!(outline(&refused.unwrap()), (Disposition::Stop, Reason::WrongAccount));
+    }
 }
 
 #[tokio::test]

@@ -129,10 +129,16 @@ class Waiting(Queues):
 
     @proves("long-polls")
     def test_a_call_that_waits_keeps_no_other_waiting(self) -> None:
-        thread = self.poll_in_background(2, [])
-        self.assertTrue(eventually(lambda: self.polls_under_way(1), seconds=1.5))
-        self.send("a")
-        thread.join(5)
+        # Short waits, and several: an emulator that does keep others waiting also keeps this test's clean-up waiting.
+        for attempt in range(3):
+            got: list[Any] = []
+            thread = self.poll_in_background(2, got)
+            if eventually(lambda: self.polls_under_way(1) or not thread.is_alive()):
+                self.send(str(attempt))
+            thread.join(10)
+            if [message["Body"] for message in got] == [str(attempt)]:
+                return
+        self.fail("what was sent during a wait came only after it")
 
     def test_four_receivers_that_wait_get_what_comes(self) -> None:
         got: list[Any] = []

@@ -1,26 +1,24 @@
-"""Alarms of a stack: kept and shown, as by PutMetricAlarm. No metric is measured here, so none ever goes off."""
+"""AWS::CloudWatch::Alarm in a stack. Nothing measures here, so an alarm never rings: a test sees that it is there, of
+what, and whom it would tell."""
 
 from typing import Any
 
 from moto.core.common_models import CloudFormationModel
 
 from .registry import correction
-from .stacks import later
 
 
 @correction(
     "stack-alarms",
-    aws="AWS::CloudWatch::Alarm is an alarm, changed by an update and deleted with the stack.",
-    moto="Can't make it.",
+    aws="AWS::CloudWatch::Alarm is an alarm, of a metric or of an expression over several.",
+    moto="Doesn't have it.",
     page="AWS::CloudWatch::Alarm (CloudFormation User Guide)",
 )
-@later
 def stack_alarms() -> None:
-    from moto.cloudwatch.models import cloudwatch_backends
-
     class StackAlarm(CloudFormationModel):
-        def __init__(self, name: str) -> None:
-            self.physical_resource_id = name
+        def __init__(self, alarm: Any) -> None:
+            self.alarm = alarm
+            self.physical_resource_id = alarm.name
 
         cloudformation_name_type = staticmethod(lambda: "AlarmName")
         cloudformation_type = staticmethod(lambda: "AWS::CloudWatch::Alarm")
@@ -30,17 +28,13 @@ def stack_alarms() -> None:
             return attr == "Arn"
 
         def get_cfn_attribute(self, attribute_name: str) -> str:
-            return self.arn
+            return self.alarm.alarm_arn
 
         @classmethod
         def create_from_cloudformation_json(
             cls, resource_name: str, cloudformation_json: Any, account_id: str, region_name: str, **_: Any
         ) -> Any:
-            made = cls(resource_name)
-            properties = cloudformation_json["Properties"]
-            alarm = cloudwatch_backends[account_id][region_name].put_metric_alarm(**arguments(resource_name, properties))
-            made.arn = alarm.alarm_arn
-            return made
+            return cls(put(resource_name, cloudformation_json["Properties"], account_id, region_name))
 
         @classmethod
         def update_from_cloudformation_json(
@@ -51,45 +45,62 @@ def stack_alarms() -> None:
             account_id: str,
             region_name: str,
         ) -> Any:
-            name = cloudformation_json["Properties"].get("AlarmName", original_resource.physical_resource_id)
-            original_resource.delete(account_id, region_name)
-            return cls.create_from_cloudformation_json(name, cloudformation_json, account_id, region_name)
+            properties, name = cloudformation_json["Properties"], original_resource.alarm.name
+            if properties.get("AlarmName", name) != name:
+                original_resource.delete(account_id, region_name)
+                name = properties["AlarmName"]
+            return cls(put(name, properties, account_id, region_name))
 
         @classmethod
         def delete_from_cloudformation_json(cls, *args: Any) -> None:
             raise NotImplementedError("deleted by itself")
 
         def delete(self, account_id: str, region_name: str) -> None:
-            cloudwatch_backends[account_id][region_name].delete_alarms([self.physical_resource_id])
+            from moto.cloudwatch.models import cloudwatch_backends
+
+            cloudwatch_backends[account_id][region_name].delete_alarms([self.alarm.name])
 
 
-def arguments(name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """Those of moto's PutMetricAlarm."""
-    threshold = properties.get("Threshold")
-    return {
-        "name": name,
-        "namespace": properties.get("Namespace"),
-        "metric_name": properties.get("MetricName"),
-        "metric_data_queries": [query(one) for one in properties.get("Metrics", [])],
-        "comparison_operator": properties["ComparisonOperator"],
-        "evaluation_periods": int(properties["EvaluationPeriods"]),
-        "period": properties.get("Period"),
-        "threshold": None if threshold is None else float(threshold),
-        "statistic": properties.get("Statistic"),
-        "description": properties.get("AlarmDescription"),
-        "dimensions": properties.get("Dimensions", []),
-        "alarm_actions": properties.get("AlarmActions", []),
-        "treat_missing_data": properties.get("TreatMissingData"),
-    }
+def put(name: str, properties: dict[str, Any], account: str, region: str) -> Any:
+    # Not before a stack has an alarm: nobody else needs CloudWatch here.
+    from moto.cloudwatch.models import cloudwatch_backends
+
+    return cloudwatch_backends[account][region].put_metric_alarm(
+        name=name,
+        namespace=properties.get("Namespace"),
+        metric_name=properties.get("MetricName"),
+        metric_data_queries=[query(one) for one in properties.get("Metrics", [])],
+        comparison_operator=properties["ComparisonOperator"],
+        evaluation_periods=properties["EvaluationPeriods"],
+        datapoints_to_alarm=properties.get("DatapointsToAlarm"),
+        period=properties.get("Period"),
+        threshold=properties.get("Threshold"),
+        statistic=properties.get("Statistic"),
+        extended_statistic=properties.get("ExtendedStatistic"),
+        description=properties.get("AlarmDescription"),
+        dimensions=properties.get("Dimensions", []),
+        alarm_actions=properties.get("AlarmActions", []),
+        ok_actions=properties.get("OKActions", []),
+        insufficient_data_actions=properties.get("InsufficientDataActions", []),
+        unit=properties.get("Unit"),
+        actions_enabled=properties.get("ActionsEnabled", True),
+        treat_missing_data=properties.get("TreatMissingData"),
+    )
 
 
-def query(one: dict[str, Any]) -> Any:
+def query(given: dict[str, Any]) -> Any:
     from moto.cloudwatch.models import Dimension, Metric, MetricDataQuery, MetricStat
 
-    measured = None
-    if stat := one.get("MetricStat"):
-        dimensions = [Dimension(name=each["Name"], value=each["Value"]) for each in stat["Metric"].get("Dimensions", [])]
-        metric = Metric(stat["Metric"]["MetricName"], stat["Metric"]["Namespace"], dimensions)
-        measured = MetricStat(metric, stat["Period"], stat["Stat"], stat.get("Unit"))
-    shown = str(one.get("ReturnData", True)).lower() == "true"
-    return MetricDataQuery(one["Id"], one.get("Label", ""), one.get("Period"), shown, one.get("Expression"), measured)
+    stat, measured = given.get("MetricStat"), None
+    if stat:
+        metric = stat["Metric"]
+        dimensions = [Dimension(one["Name"], one["Value"]) for one in metric.get("Dimensions", [])]
+        measured = Metric(metric.get("MetricName"), metric.get("Namespace"), dimensions)
+    return MetricDataQuery(
+        query_id=given["Id"],
+        label=given.get("Label"),
+        period=given.get("Period"),
+        return_data=given.get("ReturnData", True),
+        expression=given.get("Expression"),
+        metric_stat=MetricStat(measured, stat.get("Period"), stat.get("Stat"), stat.get("Unit")) if stat else None,
+    )

@@ -102,8 +102,8 @@ fn the_workflow_status_moves_from_new_only() {
         let read = Finding { workflow: before, ..finding() };
         assert_eq!(change(&read, &saying("contained")).workflow, None, "{before:?}");
     }
-    let mut resolving = informing()
-        .class(|class| class.security_hub = Some(hub(serde_json::json!({ "workflowStatus": "RESOLVED" }))));
+    let mut resolving =
+        informing().class(|class| class.security_hub = Some(hub(serde_json::json!({ "workflowStatus": "RESOLVED" }))));
     resolving.look();
     assert_eq!(resolving.written[0].workflow, Some(Workflow::Resolved));
 }
@@ -120,9 +120,8 @@ fn a_refusal_a_wait_a_part_and_a_failure_are_told_too_and_move_no_workflow_statu
     assert_eq!(told(protected).0, "Refused/RegionNotAllowed");
     assert_eq!(told(informing().told(|facts| facts.room = Room::ClassFull)).0, "Waiting/LimitReached");
     assert_eq!(told(informing().spec(|spec| spec.suspend = true)).0, "Waiting/Suspended");
-    let in_part = informing()
-        .with("eni-2", &["sg-db"])
-        .refusing(ActionKind::Isolate, "eni-2", refused("UnauthorizedOperation"));
+    let in_part =
+        informing().with("eni-2", &["sg-db"]).refusing(ActionKind::Isolate, "eni-2", refused("UnauthorizedOperation"));
     let (word, note) = told(in_part);
     assert_eq!(word, "Partly");
     assert!(note.contains("1/2"), "{note}");
