@@ -27,7 +27,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Show the main job: an instance is cut off and given back, on a real API server and an emulated EC2
+    /// Show the main job: for a finding, an instance is cut off and given back, on a real API server and an emulated AWS
     Demo {
         /// Leave everything running afterwards, until Ctrl-C
         #[arg(long)]

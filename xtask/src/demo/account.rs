@@ -2,7 +2,6 @@
 //! fills it. From then on the emulator holds the role to its policies.
 
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
 use xtask::Stack;
 
 use super::aws::Aws;
@@ -92,7 +91,7 @@ impl Account {
             let attributes = aws.ask(&arguments)?;
             for count in ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"] {
                 let left = &attributes["Attributes"][count];
-                ensure!(*left == Value::from("0"), "{url} still has messages: {count} is {left}");
+                ensure!(left.as_str() == Some("0"), "{url} still has messages: {count} is {left}");
             }
         }
         Ok(())

@@ -54,7 +54,9 @@ impl Aws {
     fn command(&self, arguments: &[&str]) -> Command {
         let mut aws = Command::new("aws");
         without_aws_settings(&mut aws);
-        aws.args(arguments).envs(client_settings(&self.endpoint, &self.region));
+        // Version 1 sends SQS calls to AWS whatever AWS_ENDPOINT_URL says; only the option holds for all.
+        aws.args(["--endpoint-url", &self.endpoint]).args(arguments);
+        aws.envs(client_settings(&self.endpoint, &self.region));
         aws.env("AWS_PAGER", "").env("AWS_DEFAULT_OUTPUT", "json");
         aws
     }

@@ -10,6 +10,7 @@ use super::samples::Samples;
 use super::scene::scenario;
 
 const FINDING: &str = "deploy/aws/test-finding.json";
+const SAMPLE_GROUP: &str = "sg-0123456789abcdef0";
 
 pub struct Finding {
     pub id: String,
@@ -17,8 +18,9 @@ pub struct Finding {
 }
 
 impl Finding {
-    pub fn import(aws: &Aws, samples: &Samples<'_>, shell: &Shell) -> Result<Self> {
-        let path = samples.adapt(FINDING, &[])?;
+    /// `group`: what stands among its resources before the instance.
+    pub fn import(aws: &Aws, samples: &Samples<'_>, group: &str, shell: &Shell) -> Result<Self> {
+        let path = samples.adapt(FINDING, &[(SAMPLE_GROUP, group)])?;
         let findings: Value = serde_json::from_str(&samples.read(&path)?).context("the finding isn't JSON")?;
         let text = |value: &Value| value.as_str().map(str::to_owned).context("the finding lacks an id or its product");
         let finding = Self { id: text(&findings[0]["Id"])?, product_arn: text(&findings[0]["ProductArn"])? };
@@ -29,13 +31,13 @@ impl Finding {
                 "--findings",
                 &format!("file://{path}"),
                 "--query",
-                "{imported: SuccessCount, failed: FailedCount}",
+                "SuccessCount",
                 "--output",
                 "text",
             ],
             shell,
         )?;
-        ensure!(answer.split_whitespace().eq(["0", "1"]), "the finding was not imported: {answer}");
+        ensure!(answer.trim() == "1", "the finding was not imported: {answer}");
         finding.show("Findings[0].Resources[].[Type,Id]", aws, shell)?;
         Ok(finding)
     }

@@ -35,6 +35,11 @@ impl Groups {
         Some((interface, ids.join(",")))
     }
 
+    /// Any of the groups.
+    pub fn any(&self) -> Option<&str> {
+        self.0.values().flatten().next().map(|group| group.id.as_str())
+    }
+
     /// Fails unless there are the same interfaces, each with exactly one group, which none of them had.
     pub fn ensure_isolated_from(&self, before: &Self) -> Result<()> {
         ensure!(self.0.keys().eq(before.0.keys()), "the instance doesn't have the same interfaces any more");

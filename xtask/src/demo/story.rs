@@ -24,7 +24,7 @@ const SAMPLE_PRODUCT: &str = "arn:aws:securityhub:eu-central-1::product/aws/guar
 const SAMPLE_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333/quarantine-operator-findings";
 /// The name and the namespace that a Quarantine of the sample source gets, before the instance.
 const SOURCE_NAME: &str = "security-hub";
-const IN_NAMESPACE: &str = "--namespace=incident-response";
+const IN_NAMESPACE: [&str; 2] = ["-n", "incident-response"];
 
 pub struct Story<'a> {
     stack: &'a Stack,
@@ -48,10 +48,11 @@ impl<'a> Story<'a> {
     }
 
     pub fn tell(&self, narrator: &mut Narrator) -> Result<()> {
-        let quarantine = format!("quarantine/{SOURCE_NAME}-{}", self.scene.instance_id);
+        let quarantine = format!("qtn/{SOURCE_NAME}-{}", self.scene.instance_id);
         narrator.step("Say what may be cut off, and where findings come from", |shell| self.allow(shell))?;
         let finding = narrator.step("A finding comes in. The instance is not its first resource", |shell| {
-            Finding::import(self.aws, &self.samples, shell)
+            let group = self.before.any().context("the instance has no group")?;
+            Finding::import(self.aws, &self.samples, group, shell)
         })?;
         let contained = narrator
             .step("A responder picks the finding in Security Hub, and presses the custom action", |shell| {
@@ -85,7 +86,7 @@ impl<'a> Story<'a> {
         )?;
         narrator.step("Look what became of the message, and that nothing is left of it", |shell| {
             self.ensure_counted()?;
-            self.kubectl(&["get", "findingsource", SOURCE_NAME], shell)?;
+            shell.kubectl(self.stack, &["get", "findingsource", SOURCE_NAME])?;
             self.account.ensure_nothing_is_left(self.aws)?;
             shell.remark("The queue and its dead-letter queue are empty.");
             Ok(())
@@ -159,6 +160,6 @@ impl<'a> Story<'a> {
     }
 
     fn kubectl(&self, arguments: &[&str], shell: &Shell) -> Result<()> {
-        shell.kubectl(self.stack, &[&[IN_NAMESPACE], arguments].concat())
+        shell.kubectl(self.stack, &[&IN_NAMESPACE, arguments].concat())
     }
 }
