@@ -6,6 +6,7 @@
 //! | module | what happens there |
 //! |---|---|
 //! | [`api`] | the custom resources: types, validation rules, names; nothing that acts |
+//! | [`intake`] | messages in a queue into claims: what is read, what counts, what is made of it |
 //! | [`quarantine`] | the loop: observe, decide, record, act |
 //! | [`aws`] | what the loop may ask of AWS, in the domain's words: sessions, EC2, one error table |
 //! | [`check`] | after a restore: records and interfaces held against each other; reads only |
@@ -16,5 +17,6 @@
 pub mod api;
 pub mod aws;
 pub mod check;
+pub mod intake;
 pub mod operate;
 pub mod quarantine;

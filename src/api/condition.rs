@@ -84,6 +84,7 @@ pub enum Reason {
     TakenOver,
     HeldElsewhere,
     LimitReached,
+    SourceLimitReached,
     // TargetResolved
     Resolved,
     Resolving,
@@ -102,7 +103,6 @@ pub enum Reason {
     FindingUpdated,
     FindingNotUpdated,
     // Admission
-    NotSupported,
     NoDefaultClass,
     SeveralDefaultClasses,
     ClassNotFound,
@@ -184,6 +184,19 @@ impl fmt::Display for ConditionType {
 }
 
 impl Condition {
+    /// Puts it in the place of the one of its type. The time of the last transition moves only with the status.
+    pub fn put(mut self, conditions: &mut Vec<Self>) {
+        match conditions.iter_mut().find(|known| known.type_ == self.type_) {
+            Some(known) => {
+                if known.status == self.status {
+                    self.last_transition_time = known.last_transition_time.clone();
+                }
+                *known = self;
+            }
+            None => conditions.push(self),
+        }
+    }
+
     /// Whether this is the condition of that type.
     pub fn is(&self, type_: ConditionType) -> bool {
         self.type_ == type_.to_string()

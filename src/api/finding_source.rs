@@ -335,25 +335,33 @@ pub struct FindingSourceStatus {
 
     /// When instances were last given back, by instance: what is older makes nothing any more.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 6000))]
     pub released: BTreeMap<String, Time>,
 }
 
 /// What became of the messages. Counted by what was received: a message that comes twice counts twice.
 #[derive(KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase", default)]
+#[serde(rename_all = "camelCase")]
 pub struct Counters {
     /// Received.
+    #[serde(default)]
     pub received: i64,
     /// A Quarantine was made of it.
+    #[serde(default)]
     pub created: i64,
     /// It spoke of an instance that has its Quarantine already, and was added to that one's findings where it is new.
+    #[serde(default)]
     pub joined: i64,
     /// Understood, and not accepted.
+    #[serde(default)]
     pub unwanted: i64,
     /// Accepted, but it names no instance.
+    #[serde(default)]
     pub without_instance: i64,
     /// Older than the last release of its instance.
+    #[serde(default)]
     pub echoes: i64,
     /// Not understood: it stays in the queue.
+    #[serde(default)]
     pub unreadable: i64,
 }

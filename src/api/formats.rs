@@ -99,7 +99,8 @@ pub fn queue_url() -> Rule {
 }
 
 pub fn custom_action_id() -> Rule {
-    Rule::new("self.matches('^[a-zA-Z0-9]{1,20}$')").message("must be 1 to 20 letters and digits, such as Quarantine; not the ARN")
+    Rule::new("self.matches('^[a-zA-Z0-9]{1,20}$')")
+        .message("must be 1 to 20 letters and digits, such as Quarantine; not the ARN")
 }
 
 pub fn custom_action_arn() -> Rule {

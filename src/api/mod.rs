@@ -27,7 +27,8 @@ pub use quarantine::{
     ReleasePolicy, Target,
 };
 pub use status::{
-    AdmittedGroup, FindingStatus, HeldBy, InterfaceState, InterfaceStatus, QuarantineStatus, RecordSource, ResolvedTarget, Time,
+    AdmittedGroup, FindingStatus, HeldBy, InterfaceState, InterfaceStatus, QuarantineStatus, RecordSource,
+    ResolvedTarget, Time,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

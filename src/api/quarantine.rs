@@ -186,7 +186,7 @@ pub struct FindingTarget {
 }
 
 /// A Security Hub finding that is told the outcome.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingReference {
     /// The finding's Id.

@@ -78,6 +78,10 @@ pub struct QuarantineStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contained_at: Option<Time>,
 
+    /// Since when every interface is accounted for, while findings are still to be told of the release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub released_at: Option<Time>,
+
     /// How often drift was put right.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub corrections: i64,
@@ -112,6 +116,7 @@ impl Default for QuarantineStatus {
             interfaces: Vec::new(),
             interface_summary: None,
             contained_at: None,
+            released_at: None,
             corrections: 0,
             held_by: None,
         }

@@ -117,12 +117,17 @@ impl NamedInstance {
         else {
             return None;
         };
-        let id = resource.strip_prefix("instance/")?;
-        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        Self::of_parts(resource.strip_prefix("instance/")?, partition, region, account_id)
+    }
+
+    /// From an instance's id, with what its ARN would tell beside it. None: one of them isn't what it should be.
+    pub fn of_parts(id: &str, partition: &str, region: &str, account_id: &str) -> Option<Self> {
+        let lower = |c: char| c.is_ascii_lowercase() || c == '-';
         let sound = partition.starts_with("aws")
-            && [partition, region].iter().all(|part| part.chars().all(lower) && part.len() <= 32)
-            && account_id.len() == 12
-            && account_id.chars().all(|c| c.is_ascii_digit())
+            && partition.len() <= 32
+            && partition.chars().all(lower)
+            && is_region(region)
+            && is_account_id(account_id)
             && is_instance_id(id);
         sound.then(|| Self {
             id: id.to_owned(),
@@ -133,6 +138,61 @@ impl NamedInstance {
             tags: Tags::new(),
         })
     }
+
+    /// Each instance once, with what any of its entries tells of it. An id is unique across accounts and regions: one
+    /// that is named in two places names nothing, and goes to `unreadable`.
+    pub fn each_once(named: Vec<Self>, unreadable: &mut Vec<String>) -> Vec<Self> {
+        let mut places = BTreeMap::<String, Vec<Self>>::new();
+        let mut order = Vec::new();
+        for instance in named {
+            let entries = places.entry(instance.id.clone()).or_insert_with(|| {
+                order.push(instance.id.clone());
+                Vec::new()
+            });
+            match entries.iter_mut().find(|entry| entry.place() == instance.place()) {
+                None => entries.push(instance),
+                Some(entry) => {
+                    entry.vpc_id = entry.vpc_id.take().or(instance.vpc_id);
+                    instance.tags.into_iter().for_each(|(key, value)| {
+                        entry.tags.entry(key).or_insert(value);
+                    });
+                }
+            }
+        }
+        let mut once = Vec::new();
+        for mut entries in order.iter().filter_map(|id| places.remove(id)) {
+            if entries.len() == 1 {
+                once.append(&mut entries);
+            } else {
+                unreadable.extend(entries.iter().map(Self::arn));
+            }
+        }
+        once
+    }
+
+    pub fn arn(&self) -> String {
+        let Self { id, account_id, region, partition, vpc_id: _, tags: _ } = self;
+        format!("arn:{partition}:ec2:{region}:{account_id}:instance/{id}")
+    }
+
+    fn place(&self) -> (&str, &str, &str) {
+        (&self.partition, &self.region, &self.account_id)
+    }
+}
+
+/// The form of a region, as the API server holds it, too: eu-central-1, us-gov-west-1, cn-north-1.
+pub fn is_region(region: &str) -> bool {
+    let word = |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_lowercase());
+    let mut parts = region.split('-');
+    let first = parts.next().is_some_and(|first| (2..=4).contains(&first.len()) && word(first));
+    let last =
+        parts.next_back().is_some_and(|last| matches!(last.len(), 1 | 2) && last.chars().all(|c| c.is_ascii_digit()));
+    let between: Vec<&str> = parts.collect();
+    region.len() <= 32 && first && last && !between.is_empty() && between.into_iter().all(word)
+}
+
+pub fn is_account_id(id: &str) -> bool {
+    id.len() == 12 && id.chars().all(|c| c.is_ascii_digit())
 }
 
 impl NamedInstance {
@@ -188,10 +248,46 @@ mod tests {
             "arn:aws:ec2:eu-central-1:1111:instance/i-0123456789abcdef0",
             "arn:aws:ec2::111122223333:instance/i-0123456789abcdef0",
             "arn:aws:ec2:eu central:111122223333:instance/i-0123456789abcdef0",
+            "arn:aws:ec2:eu-central-1a:111122223333:instance/i-0123456789abcdef0",
             "arn:evil:ec2:eu-central-1:111122223333:instance/i-0123456789abcdef0",
             "AWS::::Account:111122223333",
         ] {
             assert_eq!(NamedInstance::of_arn(arn), None, "{arn}");
         }
+    }
+
+    #[test]
+    fn a_region_has_the_form_that_the_api_server_takes() {
+        for region in
+            ["eu-central-1", "us-gov-west-1", "cn-northwest-1", "us-isob-east-1", "eusc-de-east-1", "ap-south-12"]
+        {
+            assert!(is_region(region), "{region}");
+        }
+        for region in [
+            "",
+            "eu",
+            "eu-1",
+            "eu-central",
+            "eu-central-1a",
+            "eu-central-123",
+            "e-central-1",
+            "EU-central-1",
+            "eu--1",
+            "-eu-central-1",
+        ] {
+            assert!(!is_region(region), "{region}");
+        }
+    }
+
+    #[test]
+    fn an_instance_that_is_named_twice_counts_once_and_one_in_two_places_names_nothing() {
+        let named = |id: &str, region: &str| NamedInstance::of_parts(id, "aws", region, "111122223333").expect("sound");
+        let twice = named("i-0123456789abcdef0", "eu-central-1");
+        let with_vpc = NamedInstance { vpc_id: Some("vpc-0a".to_owned()), ..twice.clone() };
+        let (here, there) = (named("i-00000001", "eu-central-1"), named("i-00000001", "eu-west-1"));
+        let mut unreadable = Vec::new();
+        let once =
+            NamedInstance::each_once(vec![twice, here.clone(), with_vpc.clone(), there.clone()], &mut unreadable);
+        assert_eq!((once, unreadable), (vec![with_vpc], vec![here.arn(), there.arn()]));
     }
 }

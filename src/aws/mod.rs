@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`model`] | instances, interfaces, groups, rules as plain types (pure) |
 //! | [`finding`] | findings of Security Hub and GuardDuty as plain types (pure) |
+//! | [`place`] | an account's region, and the role to go there with (pure) |
 //! | [`queue`] | queues and their messages as plain types (pure) |
 //! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
@@ -28,6 +29,7 @@ mod ec2;
 pub mod finding;
 mod kept;
 pub mod model;
+pub mod place;
 pub mod problem;
 pub mod queue;
 mod sdk_error;
@@ -37,7 +39,8 @@ mod settings;
 mod sqs;
 
 pub use ec2::Ec2;
+pub use place::{Place, Role};
 pub use problem::{Disposition, Problem};
 pub use security_hub::SecurityHub;
-pub use sessions::{Identity, Place, Role, Sessions};
+pub use sessions::{Identity, Sessions};
 pub use sqs::Sqs;

@@ -6,6 +6,7 @@ use super::call::Session;
 use super::convert::required;
 use super::ec2::Ec2;
 use super::kept::Kept;
+use super::place::{Place, Role};
 use super::problem::{Disposition, Problem};
 use super::security_hub::SecurityHub;
 use super::settings;
@@ -19,25 +20,6 @@ use std::sync::Arc;
 /// Where the operator asks who it is, if nothing tells its own region. Works in the `aws` partition only: elsewhere,
 /// AWS_REGION must be set.
 const FALLBACK_REGION: &str = "us-east-1";
-
-/// An account's region, and as whom to go there.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
-    pub account_id: String,
-    pub region: String,
-    /// The role to assume; absent: the operator's own credentials.
-    pub role: Option<Role>,
-}
-
-/// A role to assume.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Role {
-    pub arn: String,
-    /// What the role's trust policy asks for.
-    pub external_id: Option<String>,
-    /// Stands in CloudTrail beside each call: 2 to 64 characters of `[\w+=,.@-]` ("AssumeRole", AWS STS API Reference).
-    pub session_name: String,
-}
 
 /// Who AWS says that the credentials belong to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use super::{
     backoff::{Backoff, jittered},
-    own_node, put_back, watches,
+    own_node, put_back, sources, watches,
 };
 use crate::{
     api::Quarantine,
@@ -20,7 +20,7 @@ use kube::{
     runtime::{Config, Controller, controller::Action, reflector::ObjectRef},
 };
 use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// What a person may set.
 #[derive(Clone, Debug)]
@@ -58,6 +58,7 @@ pub struct Operator {
     context: Arc<Context>,
     watches: watches::Watches,
     woken: mpsc::UnboundedReceiver<ObjectRef<Quarantine>>,
+    dismissed: mpsc::UnboundedReceiver<String>,
     settings: Settings,
 }
 
@@ -81,14 +82,15 @@ impl Operator {
             None => None,
         };
         let (wake, woken) = mpsc::unbounded_channel();
-        let (watches, stores) = watches::start(&client, wake);
+        let (dismiss, dismissed) = mpsc::unbounded_channel();
+        let (watches, stores) = watches::start(&client, wake, dismiss);
         let context = Context::new(client, sessions, stores, cluster_uid, own_instance_id, settings.clock);
-        Ok(Self { context, watches, woken, settings })
+        Ok(Self { context, watches, woken, dismissed, settings })
     }
 
     /// Runs until `shutdown` ends or the cluster is put back, then lets running reconciles finish.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + Sync + 'static) -> End {
-        let Self { context, watches, woken, settings } = self;
+        let Self { context, watches, woken, dismissed, settings } = self;
         let claims = context.stores.quarantines.clone();
         let (by_class, by_namespace) = (claims.clone(), claims.clone());
         let woken = futures::stream::unfold(woken, async |mut woken| woken.recv().await.map(|claim| (claim, woken)));
@@ -100,7 +102,13 @@ impl Operator {
             watching.put_back.notify_one();
         });
         let (ends, ended) = oneshot::channel();
-        let shutdown = ending(run.clone(), shutdown, ends);
+        let (stop, mut stopped) = watch::channel(());
+        let reading = sources::run(watches.sources, run.context.clone(), dismissed, async move {
+            // The sender goes when the claims' controller is told to end.
+            let _ = stopped.changed().await;
+        });
+        let reading = tokio::spawn(reading);
+        let shutdown = ending(run.clone(), shutdown, ends).inspect(move |()| drop(stop));
         tracing::info!(concurrency = settings.concurrency, resync = ?settings.resync, "watching Quarantines");
 
         Controller::for_stream(watches.quarantines, claims)
@@ -117,6 +125,9 @@ impl Operator {
             })
             .await;
         watch.abort();
+        if let Err(error) = reading.await {
+            tracing::error!(%error, "reading the FindingSources ended badly");
+        }
         tracing::info!("stopped");
         ended.await.unwrap_or(End::Asked)
     }

@@ -4,6 +4,7 @@ mod backoff;
 mod controller;
 mod own_node;
 mod put_back;
+mod sources;
 mod watches;
 
 pub use controller::{End, Operator, Settings};

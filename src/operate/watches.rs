@@ -1,8 +1,12 @@
 //! What is watched, and which claims a change wakes. An object that can't be read stops nobody: it is left out, and said.
 
 use crate::{
-    api::{ConditionStatus, ConditionType, FINALIZER, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION},
-    quarantine::{Stores, age, names_instance, waits_for_room},
+    api::{
+        ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass,
+        RECONCILE_ANNOTATION,
+    },
+    intake::make::source_label,
+    quarantine::{Stores, age, named_instance, names_instance, source_of, waits_for_room, waits_for_room_of_source},
 };
 use futures::{Stream, StreamExt, future::ready};
 use k8s_openapi::api::core::v1::Namespace;
@@ -33,27 +37,42 @@ pub struct Watches {
     pub quarantines: Changes<Quarantine>,
     pub classes: Changes<QuarantineClass>,
     pub namespaces: Changes<PartialObjectMeta<Namespace>>,
+    pub sources: Changes<FindingSource>,
 }
 
-/// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`.
-pub fn start(client: &Client, wake: UnboundedSender<ObjectRef<Quarantine>>) -> (Watches, Stores) {
+/// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`; the instance
+/// of one that a source made, and that went without ever having held anything, to `dismiss`.
+pub fn start(
+    client: &Client,
+    wake: UnboundedSender<ObjectRef<Quarantine>>,
+    dismiss: UnboundedSender<String>,
+) -> (Watches, Stores) {
     let (quarantines, quarantine_changes) = reflected::<Quarantine>(client);
+    let mut rooms = Rooms { claims: quarantines.clone(), wake: wake.clone(), known: HashMap::new() };
     let mut neighbours = Neighbours::new(&quarantines, wake);
     let (classes, class_changes) = reflected::<QuarantineClass>(client);
     let (namespaces, writer) = store();
     let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default())
         .default_backoff()
         .reflect(writer);
+    let (sources, source_changes) = reflected::<FindingSource>(client);
     let watches = Watches {
         quarantines: quarantine_changes
-            .inspect(move |event| neighbours.notice(event))
+            .inspect(move |event| {
+                neighbours.notice(event);
+                if let Some(instance) = event.as_ref().ok().and_then(dismissed) {
+                    // The receiver goes only when the process does.
+                    let _ = dismiss.send(instance);
+                }
+            })
             .applied_objects()
             .predicate_filter(what_a_person_writes, Default::default())
             .boxed(),
         classes: class_changes.touched_objects().boxed(),
         namespaces: namespace_changes.touched_objects().boxed(),
+        sources: source_changes.touched_objects().inspect(move |source| rooms.notice(source)).boxed(),
     };
-    (watches, Stores::new(quarantines, classes, namespaces))
+    (watches, Stores::new(quarantines, classes, namespaces, sources))
 }
 
 fn reflected<K>(client: &Client) -> (Store<K>, impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>)
@@ -102,7 +121,7 @@ impl Neighbours {
         Self { claims: claims.clone(), wake, known: HashMap::new() }
     }
 
-    /// Who waited for the instance, for an interface or for room under the class's limit goes on.
+    /// Who waited for the instance, for an interface or for room under a limit goes on.
     fn notice(&mut self, event: &watcher::Result<Event<Quarantine>>) {
         let Ok(event) = event else { return };
         let (claim, gone) = match event {
@@ -119,8 +138,13 @@ impl Neighbours {
         self.wake_all(|other| {
             other.uid() != claim.uid() && (names_instance(other, claim) || shares_record(other, claim))
         });
+        let class = class_of(claim);
         if gone || (before.is_some() && !waits_for_room(claim)) {
-            self.wake_next(class_of(claim));
+            self.wake_oldest(|other| waits_for_room(other) && class_of(other) == class);
+        }
+        let source = source_of(claim);
+        if source.is_some() && (gone || (before.is_some() && !waits_for_room_of_source(claim))) {
+            self.wake_oldest(|other| waits_for_room_of_source(other) && source_of(other) == source);
         }
     }
 
@@ -131,13 +155,43 @@ impl Neighbours {
         }
     }
 
-    /// The oldest that waits for room in the class: if it doesn't take it, its own change wakes the next one.
-    fn wake_next(&self, class: Option<&String>) {
-        let waiting = self.claims.state_filter(|other| waits_for_room(other) && class_of(other) == class);
-        if let Some(oldest) = waiting.iter().min_by_key(|waiting| age(waiting)) {
+    /// The oldest that waits for room: if it doesn't take it, its own change wakes the next one.
+    fn wake_oldest(&self, waits: impl Fn(&Quarantine) -> bool) {
+        if let Some(oldest) = self.claims.state_filter(waits).iter().min_by_key(|waiting| age(waiting)) {
             let _ = self.wake.send(ObjectRef::from_obj(oldest.as_ref()));
         }
     }
+}
+
+/// Wakes the claims that wait for room of a source whose limit may have changed.
+struct Rooms {
+    claims: Store<Quarantine>,
+    wake: UnboundedSender<ObjectRef<Quarantine>>,
+    /// The limit that each source last had, by name.
+    known: HashMap<String, i32>,
+}
+
+impl Rooms {
+    fn notice(&mut self, source: &watcher::Result<FindingSource>) {
+        let Ok(source) = source else { return };
+        let limit = source.spec.max_active;
+        if self.known.insert(source.name_any(), limit) == Some(limit) {
+            return;
+        }
+        let label = source_label(&source.name_any());
+        let waits = |claim: &Quarantine| waits_for_room_of_source(claim) && source_of(claim) == Some(label.as_str());
+        for claim in refs(self.claims.state_filter(waits)) {
+            let _ = self.wake.send(claim);
+        }
+    }
+}
+
+/// The instance of a claim that a source made, and that is gone though it never held anything.
+fn dismissed(event: &Event<Quarantine>) -> Option<String> {
+    let Event::Delete(claim) = event else { return None };
+    let held = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
+    let instance = named_instance(claim).filter(|_| source_of(claim).is_some() && !held);
+    instance.map(str::to_owned)
 }
 
 /// What other claims' decisions depend on: eligibility, records, what it says, whether it goes.

@@ -5,7 +5,8 @@ use super::{
     managed_group,
     observe::place,
     record::Recorded,
-    world::{Action, Outcomes, Sight, World},
+    tell::tell,
+    world::{Action, ActionKind, Outcomes, Sight, World},
 };
 use crate::{
     api::ResolvedTarget,
@@ -20,43 +21,61 @@ pub async fn act(context: &Context, world: &World, recorded: &Recorded) -> Resul
     if recorded.actions().is_empty() {
         return Ok(None);
     }
-    let mut outcomes = world.outcomes.clone();
-    let Sight::Seen(target, _) = &world.sight else { return Ok(None) };
-    let ec2 = match context.sessions.ec2(&place(target)).await {
-        Ok(ec2) => ec2,
-        Err(problem) => {
-            for action in recorded.actions() {
-                outcomes.note(action, &Err(problem.clone()));
-            }
-            return Ok(Some(outcomes));
-        }
+    let reached = match &world.sight {
+        Sight::Seen(target, _) => context.sessions.ec2(&place(target)).await.map(|ec2| (target, ec2)),
+        // Only what was seen is changed: `decide` asks for nothing else then, but for findings to be told.
+        Sight::Refused(problem) | Sight::Failed(_, problem) => Err(problem.clone()),
+        Sight::Resolved(..) => return Ok(None),
     };
-    let acting: Vec<_> =
-        recorded.actions().iter().map(|action| perform(context, world, target, &ec2, action)).collect();
+    let acting: Vec<_> = recorded.actions().iter().map(|action| perform(context, world, &reached, action)).collect();
+    let mut outcomes = world.outcomes.clone();
     let mut settled = true;
-    for (action, outcome) in recorded.actions().iter().zip(join_all(acting).await) {
-        let outcome = outcome?;
-        settled &= outcome.is_ok() && action.is_settled_by_success();
-        outcomes.note(action, &outcome);
+    for (action, done) in recorded.actions().iter().zip(join_all(acting).await) {
+        match done? {
+            Done::Whole(outcome) => {
+                settled &= outcome.is_ok() && action.is_settled_by_success();
+                outcomes.note(action, &outcome);
+            }
+            Done::EachFinding(told) => {
+                settled = false;
+                for (key, outcome) in told {
+                    outcomes.note_one(ActionKind::Tell, &key, outcome);
+                }
+            }
+        }
     }
     Ok((!settled).then_some(outcomes))
+}
+
+/// What became of an action.
+enum Done {
+    Whole(Result<(), Problem>),
+    EachFinding(Vec<(String, Result<(), Problem>)>),
 }
 
 async fn perform(
     context: &Context,
     world: &World,
-    target: &ResolvedTarget,
-    ec2: &Ec2,
+    reached: &Result<(&ResolvedTarget, Ec2), Problem>,
     action: &Action,
-) -> Result<Result<(), Problem>, Error> {
-    Ok(match action {
+) -> Result<Done, Error> {
+    let (target, ec2) = match (action, reached) {
+        (Action::Tell { place, findings, saying }, _) => {
+            return Ok(Done::EachFinding(tell(context, place, findings, saying).await));
+        }
+        (_, Ok((target, ec2))) => (*target, ec2),
+        (_, Err(problem)) => return Ok(Done::Whole(Err(problem.clone()))),
+    };
+    Ok(Done::Whole(match action {
         Action::Isolate { interface_id, groups } | Action::Restore { interface_id, groups } => {
             ec2.set_groups(interface_id, groups).await
         }
         Action::Tag { interface_ids, tags } => ec2.tag(interface_ids, tags).await,
         Action::Untag { interface_ids, keys } => ec2.untag(interface_ids, keys).await,
         Action::Probe { interface_id, groups } => ec2.may_set_groups(interface_id, groups).await,
-        Action::MakeGroup { vpc_id } => return managed_group::make(context, &world.facts, target, ec2, vpc_id).await,
+        Action::MakeGroup { vpc_id } => managed_group::make(context, &world.facts, target, ec2, vpc_id).await?,
         Action::MendGroup { group_id, mend } => managed_group::mend(ec2, group_id, mend).await,
-    })
+        // Told above.
+        Action::Tell { .. } => Ok(()),
+    }))
 }

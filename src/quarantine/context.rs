@@ -2,7 +2,7 @@
 
 use super::{limits::Limits, locks::Locks};
 use crate::{
-    api::{Quarantine, QuarantineClass},
+    api::{FindingSource, Quarantine, QuarantineClass},
     aws::Sessions,
 };
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ pub struct Context {
     pub cluster_uid: String,
     /// The instance that the operator runs on, where it is known.
     pub own_instance_id: Option<String>,
-    pub(super) recorder: Recorder,
+    pub recorder: Recorder,
     pub(super) locks: Locks,
     pub(super) limits: Limits,
     clock: fn() -> Timestamp,
@@ -38,6 +38,7 @@ pub struct Stores {
     pub quarantines: Store<Quarantine>,
     pub classes: Store<QuarantineClass>,
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
+    pub sources: Store<FindingSource>,
     ready: OnceCell<()>,
 }
 
@@ -46,20 +47,25 @@ impl Stores {
         quarantines: Store<Quarantine>,
         classes: Store<QuarantineClass>,
         namespaces: Store<PartialObjectMeta<Namespace>>,
+        sources: Store<FindingSource>,
     ) -> Self {
-        Self { quarantines, classes, namespaces, ready: OnceCell::new() }
+        Self { quarantines, classes, namespaces, sources, ready: OnceCell::new() }
     }
 
     /// Waits until each store holds what there was when its watch began: an empty store says nothing. The controller
     /// starts no reconcile before the store of Quarantines does.
     ///
     /// A kube store wakes only the last of those who wait for it, so one waits for all.
-    pub(super) async fn ready(&self) {
-        let both = async || {
+    pub async fn ready(&self) {
+        let all = async || {
             // A dropped writer means that the process is ending; the reconcile is dropped with it.
-            let _ = tokio::join!(self.classes.wait_until_ready(), self.namespaces.wait_until_ready());
+            let _ = tokio::join!(
+                self.classes.wait_until_ready(),
+                self.namespaces.wait_until_ready(),
+                self.sources.wait_until_ready()
+            );
         };
-        self.ready.get_or_init(both).await;
+        self.ready.get_or_init(all).await;
     }
 }
 
@@ -90,7 +96,7 @@ impl Context {
     }
 
     /// Now, in whole seconds, as the API server stores times.
-    pub(super) fn now(&self) -> Timestamp {
+    pub fn now(&self) -> Timestamp {
         let now = (self.clock)();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
     }
@@ -100,7 +106,7 @@ impl Context {
 const API_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Waits for the API server, but not for ever.
-pub(super) async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
+pub async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T, Error> {
     match tokio::time::timeout(API_TIMEOUT, call).await {
         Ok(answer) => Ok(answer?),
         Err(_) => Err(Error::ApiServerSilent),
@@ -146,7 +152,8 @@ mod tests {
         let (quarantines, _quarantines) = store();
         let (classes, mut classes_written) = store();
         let (namespaces, mut namespaces_written) = store();
-        let stores = Stores::new(quarantines, classes, namespaces);
+        let (sources, mut sources_written) = store();
+        let stores = Stores::new(quarantines, classes, namespaces, sources);
         let waiting = join_all((0..3).map(|_| stores.ready()));
         let filling = async {
             tokio::task::yield_now().await;
@@ -155,6 +162,9 @@ mod tests {
             }
             for event in [Event::Init, Event::InitDone] {
                 namespaces_written.apply_watcher_event(&event);
+            }
+            for event in [Event::Init, Event::InitDone] {
+                sources_written.apply_watcher_event(&event);
             }
         };
         let both = async { tokio::join!(waiting, filling) };

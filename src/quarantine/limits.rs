@@ -1,8 +1,12 @@
-//! How many instances a class holds: counted over the store and over what this process granted, in one critical section,
-//! so that no schedule of creations holds more than `maxActive`. Room goes to the oldest that wait for it.
+//! How many instances a class holds, and a source of claims: counted over the store and over what this process granted,
+//! in one critical section, so that no schedule of creations holds more than `maxActive`. Room goes to the oldest that
+//! wait for it.
 
-use super::decide::holders::named_instance;
-use crate::api::{ConditionType, DEFAULT_CLASS_ANNOTATION, Mode, Quarantine, QuarantineClass, Reason};
+use super::{decide::holders::named_instance, world::Room};
+use crate::api::{
+    ConditionType, DEFAULT_CLASS_ANNOTATION, DEFAULT_SOURCE_MAX_ACTIVE, FindingSource, Mode, Quarantine,
+    QuarantineClass, Reason, SOURCE_LABEL,
+};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use std::{
@@ -10,67 +14,126 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-/// What this process granted and the store may not show yet.
+/// What this process granted and the store may not show yet, by the claim's uid.
 #[derive(Default)]
-pub struct Limits(Mutex<HashMap<Class, Grants>>);
+pub struct Limits(Mutex<HashMap<String, Grant>>);
 
-type Class = String;
-
-/// The instance that each claim was granted, by the claim's uid.
-type Grants = HashMap<String, String>;
+struct Grant {
+    instance: String,
+    class: String,
+    source: Option<String>,
+}
 
 impl Limits {
-    /// Whether the claim's instance may be held under `class`, given the claims that the store knows. A grant stands
-    /// until it is given back, the store shows that the claim holds, or the claim is gone.
-    pub fn grant(&self, class: &QuarantineClass, claim: &Quarantine, known: &[Arc<Quarantine>]) -> bool {
-        let (Some(instance), Some(uid)) = (named_instance(claim), claim.uid()) else { return true };
-        let name = class.name_any();
+    /// Whether the claim's instance may be held under `class`, and through the source that made the claim, given the
+    /// claims that the store knows. A grant stands until it is given back, the store shows that the claim holds, or the
+    /// claim is gone.
+    pub fn grant(
+        &self,
+        class: &QuarantineClass,
+        source: Option<&FindingSource>,
+        claim: &Quarantine,
+        known: &[Arc<Quarantine>],
+    ) -> Room {
+        let (Some(instance), Some(uid)) = (named_instance(claim), claim.uid()) else { return Room::Free };
         let mut granted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let granted = granted.entry(name.clone()).or_default();
-
         let waiting: HashSet<String> =
             known.iter().filter(|other| !holds(other)).filter_map(|other| other.uid()).collect();
         granted.retain(|uid, _| waiting.contains(uid));
 
-        let of_class =
-            |other: &&Arc<Quarantine>| other.status.as_ref().is_some_and(|s| s.class_name.as_ref() == Some(&name));
-        let holding =
-            known.iter().filter(of_class).filter(|other| holds(other)).filter_map(|other| named_instance(other));
-        let held: HashSet<&str> = holding.chain(granted.values().map(String::as_str)).collect();
-        let before: HashSet<&str> = known
-            .iter()
-            .filter(|other| is_older(other, claim) && contends(other, class))
-            .filter_map(|other| named_instance(other))
-            .filter(|older| !held.contains(older) && *older != instance)
-            .collect();
-        let limit = usize::try_from(class.spec.max_active).unwrap_or_default();
-        let room = held.contains(instance) || held.len() + before.len() < limit;
-        if room {
-            granted.insert(uid, instance.to_owned());
+        let name = class.name_any();
+        let of_class = Pool {
+            limit: class.spec.max_active,
+            granted: granted
+                .values()
+                .filter(|grant| grant.class == name)
+                .map(|grant| grant.instance.as_str())
+                .collect(),
+            is_of: &|other| other.status.as_ref().is_some_and(|status| status.class_name.as_ref() == Some(&name)),
+            waits: &|other| is_for(other, class) && (ready_reason(other).is_none() || waits_for_room(other)),
+        };
+        if !of_class.has_room(instance, claim, known) {
+            return Room::ClassFull;
         }
-        room
+        let through = source_of(claim);
+        if let Some(through) = through {
+            let ours = |grant: &&Grant| grant.source.as_deref() == Some(through);
+            let of_source = Pool {
+                // A source that is gone leaves its claims as bounded as one that says nothing.
+                limit: source.map_or(DEFAULT_SOURCE_MAX_ACTIVE, |source| source.spec.max_active),
+                granted: granted.values().filter(ours).map(|grant| grant.instance.as_str()).collect(),
+                is_of: &|other| source_of(other) == Some(through),
+                waits: &|other| {
+                    source_of(other) == Some(through)
+                        && (ready_reason(other).is_none() || waits_for_room_of_source(other))
+                },
+            };
+            if !of_source.has_room(instance, claim, known) {
+                return Room::SourceFull { source: through.to_owned(), max_active: of_source.limit };
+            }
+        }
+        let source = through.map(str::to_owned);
+        granted.insert(uid, Grant { instance: instance.to_owned(), class: name, source });
+        Room::Free
     }
 
     /// Takes back a grant that wasn't used.
-    pub fn give_back(&self, class: &QuarantineClass, claim: &Quarantine) {
-        let mut granted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(granted), Some(uid)) = (granted.get_mut(&class.name_any()), claim.uid()) {
-            granted.remove(&uid);
+    pub fn give_back(&self, claim: &Quarantine) {
+        if let Some(uid) = claim.uid() {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&uid);
         }
     }
 }
 
-/// Whether the claim waits for room in the class, as far as anybody knows: it may be the first time that it is seen.
-fn contends(claim: &Quarantine, class: &QuarantineClass) -> bool {
+/// What is bounded together.
+struct Pool<'a> {
+    limit: i32,
+    /// The instances that were granted already.
+    granted: HashSet<&'a str>,
+    /// Whether what this claim holds counts here.
+    is_of: &'a dyn Fn(&Quarantine) -> bool,
+    /// Whether the claim waits for room here, as far as anybody knows: it may be the first time that it is seen.
+    waits: &'a dyn Fn(&Quarantine) -> bool,
+}
+
+impl Pool<'_> {
+    fn has_room(&self, instance: &str, claim: &Quarantine, known: &[Arc<Quarantine>]) -> bool {
+        let holding = known.iter().filter(|other| holds(other) && (self.is_of)(other));
+        let held: HashSet<&str> =
+            holding.filter_map(|other| named_instance(other)).chain(self.granted.iter().copied()).collect();
+        let before: HashSet<&str> = known
+            .iter()
+            .filter(|other| is_older(other, claim) && is_wanted(other) && !holds(other) && (self.waits)(other))
+            .filter_map(|other| named_instance(other))
+            .filter(|older| !held.contains(older) && *older != instance)
+            .collect();
+        held.contains(instance) || held.len() + before.len() < usize::try_from(self.limit).unwrap_or_default()
+    }
+}
+
+/// Whether the claim is of the class, or will be once it is looked at.
+fn is_for(claim: &Quarantine, class: &QuarantineClass) -> bool {
     let default = class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true");
-    let of_class = claim.spec.class_name.as_ref().map_or(default, |name| *name == class.name_any());
-    let wanted = claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none();
-    of_class && wanted && !holds(claim) && (ready_reason(claim).is_none() || waits_for_room(claim))
+    claim.spec.class_name.as_ref().map_or(default, |name| *name == class.name_any())
+}
+
+fn is_wanted(claim: &Quarantine) -> bool {
+    claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none()
+}
+
+/// The FindingSource that made the claim.
+pub fn source_of(claim: &Quarantine) -> Option<&str> {
+    claim.labels().get(SOURCE_LABEL).map(String::as_str)
 }
 
 /// Whether the claim was last refused because its class holds as many as it may.
 pub fn waits_for_room(claim: &Quarantine) -> bool {
     ready_reason(claim).is_some_and(|reason| *reason == Reason::LimitReached.as_str())
+}
+
+/// Whether the claim was last refused because as many are held through its source as may be.
+pub fn waits_for_room_of_source(claim: &Quarantine) -> bool {
+    ready_reason(claim).is_some_and(|reason| *reason == Reason::SourceLimitReached.as_str())
 }
 
 fn ready_reason(claim: &Quarantine) -> Option<&String> {
@@ -122,25 +185,29 @@ mod tests {
         Arc::new(claim)
     }
 
+    fn may(limits: &Limits, class: &QuarantineClass, claim: &Quarantine, known: &[Arc<Quarantine>]) -> bool {
+        limits.grant(class, None, claim, known) == Room::Free
+    }
+
     #[test]
     fn rule_12_no_schedule_grants_more_than_the_limit_though_the_store_lags() {
         let (limits, class) = (Limits::default(), class(2));
         let known = [waiting("a", 1), waiting("b", 2), waiting("c", 3)];
-        let granted: Vec<bool> = known.iter().map(|claim| limits.grant(&class, claim, &known)).collect();
+        let granted: Vec<bool> = known.iter().map(|claim| may(&limits, &class, claim, &known)).collect();
         assert_eq!(granted, [true, true, false]);
         let later = [holding("a", 1), waiting("b", 2), waiting("c", 3)];
-        assert!(!limits.grant(&class, &later[2], &later), "one is held, one granted");
+        assert!(!may(&limits, &class, &later[2], &later), "one is held, one granted");
         let released = [waiting("b", 2), waiting("c", 3)];
-        assert!(limits.grant(&class, &released[1], &released));
+        assert!(may(&limits, &class, &released[1], &released));
     }
 
     #[test]
     fn several_claims_of_one_instance_count_once() {
         let (limits, class) = (Limits::default(), class(1));
         let known = [waiting("a", 1), waiting("b", 1), waiting("c", 2)];
-        assert!(limits.grant(&class, &known[0], &known) && limits.grant(&class, &known[1], &known));
-        limits.give_back(&class, &known[1]);
-        assert!(!limits.grant(&class, &known[2], &known), "the first one's grant still stands");
+        assert!(may(&limits, &class, &known[0], &known) && may(&limits, &class, &known[1], &known));
+        limits.give_back(&known[1]);
+        assert!(!may(&limits, &class, &known[2], &known), "the first one's grant still stands");
     }
 
     /// The same, created so many seconds later.
@@ -164,19 +231,61 @@ mod tests {
         let (limits, class) = (Limits::default(), class(1));
         let (older, younger) = (created(waiting("a", 1), 10), created(waiting("b", 2), 20));
         let known = [older.clone(), younger.clone()];
-        assert!(!limits.grant(&class, &younger, &known), "the older one comes first, though it wasn't looked at yet");
+        assert!(!may(&limits, &class, &younger, &known), "the older one comes first, though it wasn't looked at yet");
         let known = [saying(older.clone(), Reason::LimitReached), younger.clone()];
-        assert!(!limits.grant(&class, &younger, &known));
+        assert!(!may(&limits, &class, &younger, &known));
         let known = [saying(older, Reason::ProtectedInstance), younger.clone()];
-        assert!(limits.grant(&class, &younger, &known), "what is refused takes nobody's room");
+        assert!(may(&limits, &class, &younger, &known), "what is refused takes nobody's room");
     }
 
     #[test]
     fn a_grant_that_was_not_used_makes_room() {
         let (limits, class) = (Limits::default(), class(1));
         let known = [waiting("a", 1), waiting("b", 2)];
-        assert!(limits.grant(&class, &known[0], &known));
-        limits.give_back(&class, &known[0]);
-        assert!(limits.grant(&class, &known[1], &known));
+        assert!(may(&limits, &class, &known[0], &known));
+        limits.give_back(&known[0]);
+        assert!(may(&limits, &class, &known[1], &known));
+    }
+
+    fn source(max_active: i32) -> FindingSource {
+        let source = json!({
+            "apiVersion": "quarantine-operator.dev/v1alpha1", "kind": "FindingSource", "metadata": {"name": "hub"},
+            "spec": {"queueUrl": "", "region": "", "template": {"namespace": "ir"}, "maxActive": max_active},
+        });
+        serde_json::from_value(source).unwrap()
+    }
+
+    fn through_source(claim: Arc<Quarantine>) -> Arc<Quarantine> {
+        let mut claim = claim.as_ref().clone();
+        claim.metadata.labels.get_or_insert_default().insert(SOURCE_LABEL.to_owned(), "hub".to_owned());
+        Arc::new(claim)
+    }
+
+    #[test]
+    fn rule_12_no_schedule_grants_more_than_the_limit_of_the_source() {
+        let (limits, class, source) = (Limits::default(), class(100), source(2));
+        let known = [1, 2, 3].map(|n| created(through_source(waiting(&format!("u{n}"), n)), n.into()));
+        let rooms: Vec<Room> = known.iter().map(|claim| limits.grant(&class, Some(&source), claim, &known)).collect();
+        let full = |max_active| Room::SourceFull { source: "hub".to_owned(), max_active };
+        assert_eq!(rooms, [Room::Free, Room::Free, full(2)]);
+        let by_hand = created(waiting("by-hand", 9), 9);
+        assert!(may(&limits, &class, &by_hand, &known), "it is nobody else's limit");
+        let limits = Limits::default();
+        let many = (1..=DEFAULT_SOURCE_MAX_ACTIVE as u32 + 1)
+            .map(|n| created(through_source(waiting(&format!("u{n}"), n)), n.into()));
+        let many: Vec<Arc<Quarantine>> = many.collect();
+        let last = many.iter().map(|claim| limits.grant(&class, None, claim, &many)).next_back();
+        assert_eq!(last, Some(full(DEFAULT_SOURCE_MAX_ACTIVE)), "the source is gone");
+    }
+
+    #[test]
+    fn claims_that_wait_for_their_source_stand_in_no_responders_way() {
+        let (limits, class, source) = (Limits::default(), class(2), source(0));
+        let flood = [1, 2, 3].map(|n| created(through_source(waiting(&format!("u{n}"), n)), n.into()));
+        let mut known = flood.map(|claim| saying(claim, Reason::SourceLimitReached)).to_vec();
+        let by_hand = created(waiting("by-hand", 9), 9);
+        known.push(by_hand.clone());
+        assert!(may(&limits, &class, &by_hand, &known));
+        assert_ne!(limits.grant(&class, Some(&source), &known[0], &known), Room::Free);
     }
 }

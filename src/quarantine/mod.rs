@@ -12,14 +12,17 @@ mod locks;
 mod managed_group;
 mod observe;
 mod record;
+mod releases;
 pub mod rules;
 pub mod tags;
+mod tell;
 pub mod world;
 
-pub use context::{Context, Error, Stores};
+pub use context::{Context, Error, Stores, in_time};
 pub use decide::holders::named_instance;
-pub use limits::{age, waits_for_room};
+pub use limits::{age, source_of, waits_for_room, waits_for_room_of_source};
 pub use observe::{names_instance, place};
+pub use releases::remember_at_sources;
 
 use crate::api::Quarantine;
 use std::{sync::Arc, time::Duration};

@@ -6,6 +6,7 @@
 use super::{
     context::{Context, Error, in_time},
     observe::claims,
+    releases,
     world::{Action, Again, Decision, FinalizerStep, Note, World},
 };
 use crate::api::{FINALIZER, Quarantine};
@@ -48,12 +49,11 @@ impl Recorded {
 pub async fn record(context: &Context, world: &World, decision: Decision) -> Result<Recorded, Error> {
     let Decision { finalizer, status, actions, notes, again } = decision;
     let read = &world.facts.claim;
-    if status.interfaces.is_empty()
-        && let Some(class) = world.facts.class.found()
-    {
-        context.limits.give_back(class, read);
+    if status.interfaces.is_empty() {
+        context.limits.give_back(read);
     }
     if finalizer == FinalizerStep::Remove {
+        releases::remember(context, read, &status).await?;
         let claim = let_go(context, read).await?;
         tell(context, read, notes).await;
         return Ok(Recorded { claim, actions: Vec::new(), again: Again::Never });

@@ -1,8 +1,13 @@
 //! The picture from which a decision is made, and what a decision is made of. Plain data: no clock, no client.
 
 use crate::{
-    api::{ConditionStatus, InterfaceStatus, Quarantine, QuarantineClass, QuarantineStatus, Reason, ResolvedTarget},
+    api::{
+        ConditionStatus, FindingReference, InterfaceStatus, Quarantine, QuarantineClass, QuarantineStatus, Reason,
+        ResolvedTarget,
+    },
     aws::{
+        Place,
+        finding::{Finding, Workflow},
         model::{Instance, Interface, SecurityGroup, Tags},
         problem::Problem,
     },
@@ -37,8 +42,24 @@ pub struct Facts {
     pub holders: Vec<Holder>,
     /// The ids of groups of which any class or any record says that they isolate.
     pub isolation_groups: BTreeSet<String>,
-    /// Holding one more instance stays within the class's limit. True for a claim that holds already.
-    pub within_limit: bool,
+    /// What Security Hub said of the finding that the claim names, where it was asked in this look: every finding of
+    /// that id.
+    pub finding: Option<Result<Vec<Finding>, Problem>>,
+    /// Whether one more instance may be held. Always for a claim that holds already.
+    pub room: Room,
+}
+
+/// Whether one more instance stays within the limits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Room {
+    Free,
+    /// The class holds as many as it may.
+    ClassFull,
+    /// As many are held through the FindingSource as may be.
+    SourceFull {
+        source: String,
+        max_active: i32,
+    },
 }
 
 /// The class that a claim names, or the default one.
@@ -101,6 +122,9 @@ pub struct Holder {
 pub enum Sight {
     /// Policy refuses the claim, so AWS wasn't asked.
     Refused(Problem),
+    /// The claim's finding names this instance. That is stored before the instance is looked at: reconciles of one
+    /// instance run one at a time, and this one didn't know yet whose it was.
+    Resolved(ResolvedTarget, FindingReference),
     /// AWS could not be asked, or did not answer.
     Failed(Option<ResolvedTarget>, Problem),
     Seen(ResolvedTarget, Box<View>),
@@ -180,6 +204,34 @@ pub enum Action {
     MendGroup { group_id: String, mend: super::rules::Mend },
     /// Ask EC2 whether the isolation group may be set; nothing changes.
     Probe { interface_id: String, groups: Vec<String> },
+    /// Write the outcome on these findings, which are read first.
+    Tell { place: Place, findings: Vec<Addressee>, saying: Saying },
+}
+
+/// A finding that is told something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addressee {
+    pub finding: FindingReference,
+    /// By which the outcome is known: the finding, and what it was told.
+    pub key: String,
+}
+
+impl Addressee {
+    pub fn new(finding: &FindingReference, word: &str) -> Self {
+        let FindingReference { id, region, product_arn } = finding;
+        Self { key: [word, product_arn, region, id].join(" "), finding: finding.clone() }
+    }
+}
+
+/// What findings are told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saying {
+    /// In one word, with its reason where it has one: kept in the status, so that it is said once.
+    pub word: String,
+    /// At most 512 characters. None: the class wants no notes.
+    pub note: Option<String>,
+    /// What a finding moves on to whose workflow status is NEW.
+    pub workflow: Option<Workflow>,
 }
 
 /// Which kind of action an outcome belongs to.
@@ -192,6 +244,7 @@ pub enum ActionKind {
     MakeGroup,
     MendGroup,
     Probe,
+    Tell,
 }
 
 impl Action {
@@ -204,10 +257,11 @@ impl Action {
             Self::MakeGroup { .. } => ActionKind::MakeGroup,
             Self::MendGroup { .. } => ActionKind::MendGroup,
             Self::Probe { .. } => ActionKind::Probe,
+            Self::Tell { .. } => ActionKind::Tell,
         }
     }
 
-    /// What it acts on: interface ids, a group id or a VPC id.
+    /// What it acts on: interface ids, a group id, a VPC id or the keys of findings.
     pub fn subjects(&self) -> Vec<&str> {
         match self {
             Self::Isolate { interface_id, .. }
@@ -220,6 +274,7 @@ impl Action {
             }
             Self::MakeGroup { vpc_id } => vec![vpc_id],
             Self::MendGroup { group_id, .. } => vec![group_id],
+            Self::Tell { findings, .. } => findings.iter().map(|told| told.key.as_str()).collect(),
         }
     }
 
@@ -236,8 +291,13 @@ pub struct Outcomes(BTreeMap<(ActionKind, String), Result<(), Problem>>);
 impl Outcomes {
     pub fn note(&mut self, action: &Action, outcome: &Result<(), Problem>) {
         for subject in action.subjects() {
-            self.0.insert((action.kind(), subject.to_owned()), outcome.clone());
+            self.note_one(action.kind(), subject, outcome.clone());
         }
+    }
+
+    /// What became of an action for one of its subjects.
+    pub fn note_one(&mut self, kind: ActionKind, subject: &str, outcome: Result<(), Problem>) {
+        self.0.insert((kind, subject.to_owned()), outcome);
     }
 
     pub fn of(&self, kind: ActionKind, subject: &str) -> Option<&Result<(), Problem>> {

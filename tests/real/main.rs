@@ -6,6 +6,7 @@
 //! | `api` | what the API server refuses, and with which words |
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
+//! | `findings` | findings as targets, what they are told, sources of Quarantines |
 //! | `hard` | what goes wrong in a real organisation |
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
@@ -16,6 +17,7 @@
 
 mod api;
 mod e2e;
+mod findings;
 mod hard;
 mod lost;
 mod meant;

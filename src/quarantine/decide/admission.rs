@@ -3,10 +3,11 @@
 //! Policy is asked until the first record, and never again: what is held is kept, corrected and released under what it
 //! was admitted with, whatever happens to the class.
 
+use super::target::{self, Named};
 use crate::{
     api::{AdmittedGroup, QuarantineClass, Reason, ResolvedTarget},
     aws::problem::{Disposition, Problem},
-    quarantine::world::{ClassSight, Facts, View},
+    quarantine::world::{ClassSight, Facts, Room, View},
 };
 use kube::core::{Selector, SelectorExt};
 
@@ -18,30 +19,14 @@ pub fn route(facts: &Facts) -> Result<ResolvedTarget, Problem> {
     if let Some(held) = held_target(facts) {
         return Ok(held);
     }
-    let spec = &facts.claim.spec;
-    let Some(target) = &spec.target.instance else {
-        return Err(not_supported(
-            "target.finding is not supported by this version: name the instance in target.instance.",
-        ));
-    };
-    if !spec.findings.is_empty() {
-        return Err(not_supported("findings is not supported by this version: remove it."));
-    }
     let class = class(facts)?;
-    let account_id = target.account_id.clone().unwrap_or_else(|| facts.operator.account_id.clone());
-
     allow_namespace(facts, class)?;
-    allow_account(facts, class, &account_id)?;
-    allow_region(class, &target.region)?;
-    allow_instance(facts, class, &target.id)?;
     allow_group(facts, class)?;
-    if class.spec.security_hub.is_some() {
-        return Err(not_supported(format!(
-            "securityHub of QuarantineClass {} is not supported by this version: remove it from the class.",
-            name(class)
-        )));
-    }
-    Ok(through_role(class, &facts.operator.partition, target.id.clone(), target.region.clone(), account_id))
+    let Named { instance_id, region, account_id } = target::named(facts)?;
+    allow_account(facts, class, &account_id)?;
+    allow_region(class, &region)?;
+    allow_instance(facts, class, &instance_id)?;
+    Ok(through_role(class, &facts.operator.partition, instance_id, region, account_id))
 }
 
 /// How a claim that holds records was reached last, where that is another way than [`route`] names.
@@ -83,21 +68,28 @@ pub fn allow_seen(facts: &Facts, view: &View) -> Result<(), Problem> {
     }
 }
 
-/// The limit of the class on instances held at once.
+/// The limits on instances held at once: the class's, and that of the source that made the claim.
 pub fn allow_one_more(facts: &Facts) -> Result<(), Problem> {
     let class = class(facts)?;
-    if facts.within_limit {
-        return Ok(());
+    match &facts.room {
+        Room::Free => Ok(()),
+        Room::ClassFull => Err(Problem::new(
+            Disposition::Wait,
+            Reason::LimitReached,
+            format!(
+                "QuarantineClass {} lets {} instances be held at once, and as many are. It goes on when one is released, or when maxActive is raised.",
+                name(class),
+                class.spec.max_active
+            ),
+        )),
+        Room::SourceFull { source, max_active } => Err(Problem::new(
+            Disposition::Wait,
+            Reason::SourceLimitReached,
+            format!(
+                "FindingSource {source} lets {max_active} instances be held through it at once, and as many are. It goes on when one is released, or when the source's maxActive is raised. To contain this one now, create a Quarantine of your own."
+            ),
+        )),
     }
-    Err(Problem::new(
-        Disposition::Wait,
-        Reason::LimitReached,
-        format!(
-            "QuarantineClass {} lets {} instances be held at once, and as many are. It goes on when one is released, or when maxActive is raised.",
-            name(class),
-            class.spec.max_active
-        ),
-    ))
 }
 
 /// The isolation group as the claim and its class declare it now.
@@ -172,7 +164,8 @@ pub fn class(facts: &Facts) -> Result<&QuarantineClass, Problem> {
     Err(problem)
 }
 
-fn allow_namespace(facts: &Facts, class: &QuarantineClass) -> Result<(), Problem> {
+/// Whether the class may be used from the claim's namespace.
+pub fn allow_namespace(facts: &Facts, class: &QuarantineClass) -> Result<(), Problem> {
     let refused = |why: String| stop(Reason::NamespaceNotAllowed, why);
     let Some(selector) = class.spec.namespace_selector.clone() else {
         return Err(refused(format!(
@@ -192,7 +185,8 @@ fn allow_namespace(facts: &Facts, class: &QuarantineClass) -> Result<(), Problem
     )))
 }
 
-fn allow_account(facts: &Facts, class: &QuarantineClass, account_id: &str) -> Result<(), Problem> {
+/// Whether the class may be used in this account, and how it is reached is said.
+pub fn allow_account(facts: &Facts, class: &QuarantineClass, account_id: &str) -> Result<(), Problem> {
     let own = &facts.operator.account_id;
     let allowed = if class.spec.accounts.is_empty() {
         account_id == own
@@ -276,8 +270,4 @@ fn list_or(list: &[String], otherwise: &str) -> String {
 
 fn stop(reason: Reason, message: impl Into<String>) -> Problem {
     Problem::new(Disposition::Stop, reason, message)
-}
-
-fn not_supported(message: impl Into<String>) -> Problem {
-    stop(Reason::NotSupported, message)
 }

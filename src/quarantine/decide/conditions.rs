@@ -99,6 +99,12 @@ pub fn before<'a>(draft: &'a Draft<'_>, type_: ConditionType) -> Option<&'a Cond
     draft.facts.claim.status.as_ref()?.conditions.iter().find(|condition| condition.is(type_))
 }
 
+/// Sets or takes away one condition that no verdict speaks of.
+pub fn say(draft: &mut Draft<'_>, type_: ConditionType, aspect: Option<Aspect>) {
+    set_or_clear(draft, type_, aspect);
+    draft.status.conditions.sort_by_key(|condition| rank(&condition.type_));
+}
+
 fn set_or_clear(draft: &mut Draft<'_>, type_: ConditionType, aspect: Option<Aspect>) {
     match aspect {
         Some(aspect) => set(draft, type_, aspect),
@@ -108,28 +114,15 @@ fn set_or_clear(draft: &mut Draft<'_>, type_: ConditionType, aspect: Option<Aspe
 
 fn set(draft: &mut Draft<'_>, type_: ConditionType, aspect: Aspect) {
     let Aspect { status, reason, message } = aspect;
-    let now = draft.time();
-    let generation = draft.status.observed_generation;
-    let message = bounded(&message, 8192);
-    match draft.status.conditions.iter_mut().find(|condition| condition.is(type_)) {
-        Some(condition) => {
-            if condition.status != status {
-                condition.last_transition_time = now;
-            }
-            condition.status = status;
-            condition.reason = reason.as_str();
-            condition.message = message;
-            condition.observed_generation = generation;
-        }
-        None => draft.status.conditions.push(Condition {
-            type_: type_.to_string(),
-            status,
-            reason: reason.as_str(),
-            message,
-            last_transition_time: now,
-            observed_generation: generation,
-        }),
-    }
+    let condition = Condition {
+        type_: type_.to_string(),
+        status,
+        reason: reason.as_str(),
+        message: bounded(&message, 8192),
+        last_transition_time: draft.time(),
+        observed_generation: draft.status.observed_generation,
+    };
+    condition.put(&mut draft.status.conditions);
 }
 
 /// Ready first, as people read.

@@ -7,6 +7,8 @@
 //! | [`group`] | which isolation group, and does it isolate? |
 //! | [`containment`] | what keeps every interface isolated? |
 //! | [`release`] | what brings every interface back? |
+//! | [`target`] | which instance does the claim's finding name? |
+//! | [`findings`] | what are findings told? |
 //! | [`policy`] | what does the class of a held instance say otherwise now? |
 //! | [`report`], [`conditions`] | what does the status say? |
 
@@ -14,12 +16,14 @@ pub mod admission;
 mod conditions;
 mod containment;
 mod draft;
+pub mod findings;
 mod group;
 pub mod holders;
 mod interface;
 mod policy;
 mod release;
 mod report;
+pub mod target;
 #[cfg(test)]
 mod tests;
 
@@ -27,11 +31,12 @@ pub use interface::bounded;
 
 use super::world::{Action, ActionKind, Again, ClassSight, Decision, FinalizerStep, Sight, View, World};
 use crate::{
-    api::{ConditionStatus, FINALIZER, InterfaceState, QuarantineStatus, Reason, ResolvedTarget},
+    api::{ConditionStatus, FINALIZER, FindingReference, InterfaceState, QuarantineStatus, Reason, ResolvedTarget},
     aws::problem::{Disposition, Problem},
 };
 use conditions::{Aspect, Progress, Verdict, conclude};
 use draft::Draft;
+use std::time::Duration;
 
 /// Decides what one round does.
 ///
@@ -41,22 +46,48 @@ pub fn decide(world: &World) -> Decision {
     let mut draft = Draft::new(world);
     let claim = &world.facts.claim;
     let finalized = claim.metadata.finalizers.as_ref().is_some_and(|all| all.iter().any(|f| f == FINALIZER));
-    if claim.metadata.deletion_timestamp.is_some() {
-        return if finalized { release(draft, &world.sight) } else { untouched(draft) };
+    if claim.metadata.deletion_timestamp.is_none() {
+        look_after(&mut draft, &world.sight);
+        let step =
+            if draft.status.interfaces.is_empty() || finalized { FinalizerStep::Keep } else { FinalizerStep::Add };
+        findings::tell(&mut draft);
+        return draft.finish(step);
     }
-    match &world.sight {
-        Sight::Refused(problem) => refuse_before_looking(&mut draft, problem),
-        Sight::Failed(target, problem) => not_seen(&mut draft, target.as_ref(), problem),
-        Sight::Seen(target, view) => hold(&mut draft, target, view),
+    if !finalized {
+        return untouched(draft);
     }
-    let step = if draft.status.interfaces.is_empty() || finalized { FinalizerStep::Keep } else { FinalizerStep::Add };
+    let step = release(&mut draft, &world.sight);
+    let step = findings::tell_of_release(&mut draft, step);
     draft.finish(step)
+}
+
+/// The claim stands.
+fn look_after(draft: &mut Draft<'_>, sight: &Sight) {
+    match sight {
+        Sight::Refused(problem) => refuse_before_looking(draft, problem),
+        Sight::Resolved(target, finding) => resolve(draft, target, finding),
+        Sight::Failed(target, problem) => not_seen(draft, target.as_ref(), problem),
+        Sight::Seen(target, view) => hold(draft, target, view),
+    }
 }
 
 /// An object that is going and that we never acted for.
 fn untouched(draft: Draft<'_>) -> Decision {
     let status = draft.facts.claim.status.clone().unwrap_or_default();
     Decision { status, ..draft.finish(FinalizerStep::Keep) }
+}
+
+/// Fixes which instance the finding names; what is done with it is decided in the next reconcile, which is that
+/// instance's.
+fn resolve(draft: &mut Draft<'_>, target: &ResolvedTarget, finding: &FindingReference) {
+    draft.status.target = Some(target.clone());
+    draft.status.finding = Some(finding.clone());
+    draft.look_again(Again::After(Duration::ZERO));
+    let ResolvedTarget { instance_id, account_id, region, .. } = target;
+    let named = Aspect::new(true, Reason::Resolved, format!("{instance_id} in {region}, account {account_id}"));
+    let next = format!("Finding {} names {instance_id}, which is looked at next.", finding.id);
+    let ready = Aspect::new(false, Reason::Resolving, next);
+    conclude(draft, Verdict { target: Some(named), ..Verdict::of(Progress::Working, ready) });
 }
 
 fn refuse_before_looking(draft: &mut Draft<'_>, problem: &Problem) {
@@ -175,55 +206,59 @@ fn dry_run(draft: &mut Draft<'_>, view: &View) {
     }
 }
 
-fn release(mut draft: Draft<'_>, sight: &Sight) -> Decision {
-    if let Some(step) = pass_on(&mut draft, sight) {
-        return draft.finish(step);
+fn release(draft: &mut Draft<'_>, sight: &Sight) -> FinalizerStep {
+    if let Some(step) = pass_on(draft, sight) {
+        return step;
     }
-    if release::retains(&draft) {
-        release::retain_all(&mut draft);
-        return draft.finish(FinalizerStep::Remove);
+    if release::retains(draft) {
+        release::retain_all(draft);
+        return FinalizerStep::Remove;
     }
     if draft.facts.claim.spec.suspend {
         let message = "Deleted while suspended: the instance stays as it is. Set suspend: false to give it back, or release.policy: Retain to let it go as it is.";
-        refuse_release(&mut draft, &Problem::new(Disposition::Stop, Reason::Suspended, message));
-        return draft.finish(FinalizerStep::Keep);
+        refuse_release(draft, &Problem::new(Disposition::Stop, Reason::Suspended, message));
+        return FinalizerStep::Keep;
     }
     let (target, view) = match sight {
         Sight::Seen(target, view) => (target, view),
+        Sight::Resolved(target, finding) => {
+            resolve(draft, target, finding);
+            return FinalizerStep::Keep;
+        }
         Sight::Failed(_, problem) => {
-            refuse_release(&mut draft, problem);
-            return draft.finish(FinalizerStep::Keep);
+            refuse_release(draft, problem);
+            return FinalizerStep::Keep;
         }
         Sight::Refused(problem) => {
             let message = format!("{} Or set release.policy: Retain to let it go as it is.", problem.message);
-            refuse_release(&mut draft, &Problem { message, ..problem.clone() });
-            return draft.finish(FinalizerStep::Keep);
+            refuse_release(draft, &Problem { message, ..problem.clone() });
+            return FinalizerStep::Keep;
         }
     };
     if draft.status.interfaces.is_empty()
-        && let Some(step) = find_lost_records(&mut draft, target, view).or_else(|| pass_on(&mut draft, sight))
+        && let Some(step) = find_lost_records(draft, target, view).or_else(|| pass_on(draft, sight))
     {
-        return draft.finish(step);
+        return step;
     }
-    if release::held(&draft, view).is_some() {
-        let kept = contain(&mut draft, view);
+    if release::held(draft, view).is_some() {
+        let kept = contain(draft, view);
         // An interface that is gone by now needs nobody's approval.
-        if let Some(held) = release::held(&draft, view) {
+        if let Some(held) = release::held(draft, view) {
             draft.look_again(Again::Resync);
-            conclude(&mut draft, Verdict { progress: Progress::Stalled, ready: held, ..kept });
-            return draft.finish(FinalizerStep::Keep);
+            conclude(draft, Verdict { progress: Progress::Stalled, ready: held, ..kept });
+            return FinalizerStep::Keep;
         }
         draft.actions.clear();
     }
-    if release::restore_all(&mut draft, view) {
-        release::tell_released(&mut draft);
-        return draft.finish(FinalizerStep::Remove);
+    if release::restore_all(draft, view) {
+        release::tell_released(draft);
+        return FinalizerStep::Remove;
     }
     // What was refused last time stays in view while it is tried again.
-    if let Some(verdict) = release::unfinished(&draft, view) {
-        conclude(&mut draft, verdict);
+    if let Some(verdict) = release::unfinished(draft, view) {
+        conclude(draft, verdict);
     }
-    draft.finish(FinalizerStep::Keep)
+    FinalizerStep::Keep
 }
 
 /// Another claim that wants the instance held gets the records first. None: nobody does, or nothing is left to pass on.
@@ -246,7 +281,7 @@ fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
             }
             Verdict { progress, ready, ..report::of_containment(draft, view, &unrecorded) }
         }
-        Sight::Failed(..) | Sight::Refused(_) => Verdict::of(progress, ready),
+        Sight::Resolved(..) | Sight::Failed(..) | Sight::Refused(_) => Verdict::of(progress, ready),
     };
     draft.look_again(Again::Resync);
     conclude(draft, verdict);

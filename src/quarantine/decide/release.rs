@@ -103,17 +103,13 @@ fn same(some: &[String], others: &[String]) -> bool {
 
 /// Gives up every interface as it is: nothing in AWS is asked or changed.
 pub fn retain_all(draft: &mut Draft<'_>) {
-    let given_up: Vec<String> = draft
-        .status
-        .interfaces
-        .iter_mut()
-        .filter(|record| !record.state.is_final())
+    let left = draft.status.interfaces.iter_mut().filter(|record| !record.state.is_final());
+    left.for_each(|record| record.state = InterfaceState::Retained);
+    let given_up = draft.status.interfaces.iter().filter(|record| record.state == InterfaceState::Retained);
+    let given_up: Vec<String> = given_up
         .map(|record| {
-            record.state = InterfaceState::Retained;
-            let originals = record
-                .original_security_groups
-                .as_ref()
-                .map_or_else(|| "unknown".to_owned(), |groups| groups.join(", "));
+            let originals = record.original_security_groups.as_ref();
+            let originals = originals.map_or_else(|| "unknown".to_owned(), |groups| groups.join(", "));
             format!("{} (original groups: {originals})", record.id)
         })
         .collect();

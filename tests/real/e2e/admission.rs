@@ -35,7 +35,7 @@ async fn rule_06_refused_means_untouched() {
         (json!({"protected": {"tags": [{"key": "tier"}]}}), json!({}), true, "ProtectedByTag"),
         (json!({"maxActive": 0}), json!({}), false, "LimitReached"),
         (json!({}), group, true, "GroupNotAllowed"),
-        (json!({}), finding, true, "NotSupported"),
+        (json!({}), finding, true, "AccountNotAllowed"),
         (json!({}), json!({"className": "there-is-none"}), true, "ClassNotFound"),
     ] {
         refused(&scene, class, claim, stalled, reason).await;

@@ -69,6 +69,15 @@ pub fn import_findings(account: &str, findings: &[Value]) {
     }
 }
 
+/// A finding in eu-central-1, as Security Hub shows it to its owner.
+pub fn read_finding(account: &str, id: &str) -> Value {
+    let scope = scope(account, super::account::REGION, "securityhub");
+    let body = json!({"Filters": {"Id": [{"Value": id, "Comparison": "EQUALS"}]}}).to_string();
+    let answer: Value = serde_json::from_str(&http("POST", "/findings", "application/json", &scope, &body))
+        .expect("Security Hub answers JSON");
+    answer["Findings"][0].clone()
+}
+
 /// The emulator reads from it whose call it is and where, and checks no signature.
 fn scope(account: &str, region: &str, service: &str) -> String {
     format!(

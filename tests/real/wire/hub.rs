@@ -1,7 +1,7 @@
 //! An AWS account of a test's own with Security Hub enabled, and findings in it, as products import them.
 
 use super::account::{REGION, config, credentials, fresh_id, place};
-use super::emulator::{endpoint, import_findings};
+use super::emulator::{endpoint, import_findings, read_finding};
 use aws_sdk_securityhub::Client;
 use quarantine_operator::aws::finding::FindingKey;
 use quarantine_operator::aws::{SecurityHub, Sessions};
@@ -16,13 +16,21 @@ pub struct Hub {
 
 impl Hub {
     pub async fn fresh() -> Self {
-        let hub = Self::without_security_hub().await;
+        Self::of(&fresh_id()).await
+    }
+
+    /// The same in an account that is there already.
+    pub async fn of(id: &str) -> Self {
+        let hub = Self::open(id.to_owned()).await;
         hub.owner.enable_security_hub().send().await.expect("Security Hub is enabled");
         hub
     }
 
     pub async fn without_security_hub() -> Self {
-        let id = fresh_id();
+        Self::open(fresh_id()).await
+    }
+
+    async fn open(id: String) -> Self {
         let config = config(&endpoint(), credentials(&id)).await;
         let hub = Sessions::new(config.clone()).security_hub(&place(&id)).await.expect("its own account opens");
         Self { id, owner: Client::new(&config), hub }
@@ -55,6 +63,11 @@ impl Hub {
 
     pub fn import(&self, findings: impl IntoIterator<Item = Value>) {
         import_findings(&self.id, &findings.into_iter().collect::<Vec<_>>());
+    }
+
+    /// The finding as Security Hub shows it to its owner.
+    pub fn read(&self, id: &str) -> Value {
+        read_finding(&self.id, id)
     }
 }
 

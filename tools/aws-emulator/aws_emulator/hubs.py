@@ -77,3 +77,13 @@ def viewers(account: str, region: str) -> list[Place]:
     aggregator = aggregators.get(chief)
     regions = [region, aggregator.home] if aggregator and aggregator.links(region) else [region]
     return [(viewer, place) for viewer in dict.fromkeys((account, chief)) for place in regions]
+
+
+def administer(administrator: str, members: list[str], aggregationRegion: str | None = None) -> None:
+    """What takes invitations or an organization in AWS: these are the members of this account, and no others."""
+    for member in [member for member, chief in administrators.items() if chief == administrator]:
+        del administrators[member]
+    administrators.update(dict.fromkeys(members, administrator))
+    aggregators.pop(administrator, None)
+    if aggregationRegion:
+        aggregators[administrator] = Aggregator(aggregationRegion)

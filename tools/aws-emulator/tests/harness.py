@@ -33,7 +33,7 @@ ACCOUNT = "123456789012"
 """The account that credentials of no account belong to."""
 
 
-for service in server.PRELOADED:
+for service in (*server.PRELOADED, "cloudformation"):
     get_service_model(service)
     get_backend(service)["000000000000"]
 

@@ -8,14 +8,15 @@ use crate::{
         QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
     },
     aws::{
+        finding::{Finding, FindingChange},
         model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags},
         problem::Problem,
     },
     quarantine::{
-        decide::{admission, decide},
+        decide::{admission, decide, findings::change, target},
         world::{
             Action, ActionKind, Again, ClassSight, Decision, Facts, FinalizerStep, Holder, NamespaceSight,
-            OperatorFacts, Outcomes, Sight, View, World,
+            OperatorFacts, Outcomes, Room, Sight, View, World,
         },
     },
 };
@@ -36,6 +37,10 @@ pub struct Scene {
     deleted_groups: BTreeSet<String>,
     refusals: BTreeMap<(ActionKind, String), Problem>,
     unseen: Option<Problem>,
+    /// What Security Hub shows.
+    pub hub: Vec<Finding>,
+    /// What was written on findings, in that order.
+    pub written: Vec<FindingChange>,
 }
 
 pub fn groups(ids: &[&str]) -> Vec<String> {
@@ -108,7 +113,8 @@ pub fn scene() -> Scene {
             },
             holders: vec![],
             isolation_groups: BTreeSet::new(),
-            within_limit: true,
+            finding: None,
+            room: Room::Free,
         },
         view: View {
             instance: Some(Instance {
@@ -123,6 +129,8 @@ pub fn scene() -> Scene {
         deleted_groups: BTreeSet::new(),
         refusals: BTreeMap::new(),
         unseen: None,
+        hub: vec![],
+        written: vec![],
     }
     .with("eni-1", &["sg-web"])
 }
@@ -246,7 +254,10 @@ impl Scene {
     }
 
     fn world(&self, outcomes: Outcomes) -> World {
-        let facts = self.facts.clone();
+        let mut facts = self.facts.clone();
+        if let Ok(Some(_)) = target::to_ask(&facts) {
+            facts.finding = Some(Ok(self.hub.clone()));
+        }
         let mut view = self.view.clone();
         let records = facts.claim.status.iter().flat_map(|status| &status.interfaces);
         let originals = records.flat_map(|record| record.original_security_groups.iter().flatten());
@@ -254,6 +265,10 @@ impl Scene {
         view.originals_present = facts.claim.metadata.deletion_timestamp.is_some().then_some(present);
         let sight = match (admission::route(&facts), &self.unseen) {
             (Err(problem), _) => Sight::Refused(problem),
+            (Ok(target), _) if facts.finding.is_some() => {
+                let (finding, _) = target::identified(&facts).expect("it led to the target");
+                Sight::Resolved(target, finding)
+            }
             (Ok(target), Some(problem)) => Sight::Failed(Some(target), problem.clone()),
             (Ok(target), None) => Sight::Seen(target, Box::new(view)),
         };
@@ -293,8 +308,7 @@ impl Scene {
                 looked.writes += 1;
                 self.facts.claim.status = Some(decision.status);
             }
-            let nowhere = self.facts.claim.status.as_ref().is_none_or(|status| status.target.is_none());
-            if decision.actions.is_empty() || nowhere {
+            if decision.actions.is_empty() {
                 break;
             }
             let mut settled = true;
@@ -332,6 +346,12 @@ impl Scene {
             Action::Tag { tags, .. } => seen.for_each(|seen| seen.tags.extend(tags.clone())),
             Action::Untag { keys, .. } => seen.for_each(|seen| seen.tags.retain(|key, _| !keys.contains(key))),
             Action::Probe { .. } => {}
+            Action::Tell { findings, saying, .. } => {
+                for told in findings {
+                    let finding = self.hub.iter_mut().find(|finding| finding.id == told.finding.id);
+                    self.written.push(change(finding.expect("a finding that is there"), saying));
+                }
+            }
             Action::MakeGroup { vpc_id } => self.make_group(vpc_id),
             Action::MendGroup { group_id, mend } => {
                 let group =

@@ -6,7 +6,7 @@ use super::simulation::{
 };
 use crate::{
     api::{Condition, ConditionStatus, ConditionType, InterfaceState, Reason},
-    quarantine::world::{Action, ActionKind, Decision, FinalizerStep, Sight, World},
+    quarantine::world::{Action, ActionKind, Decision, FinalizerStep, Room, Sight, World},
 };
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use std::cell::RefCell;
@@ -137,7 +137,7 @@ impl Planted {
                 }
             }
             Self::ActsThoughPolicyRefuses => {
-                if !world.facts.within_limit && !deleting {
+                if world.facts.room != Room::Free && !deleting {
                     decision.finalizer = FinalizerStep::Add;
                 }
             }

@@ -22,11 +22,15 @@ from . import finding_filters  # noqa: F401
 from . import updating_findings  # noqa: F401
 from . import action_targets  # noqa: F401
 from . import finding_events  # noqa: F401
+from . import administrators  # noqa: F401
 from . import queue_policies  # noqa: F401
 from . import event_delivery  # noqa: F401
 from . import event_patterns  # noqa: F401
 from . import queues  # noqa: F401
 from . import receiving  # noqa: F401
+from . import stacks  # noqa: F401
+from . import stack_resources  # noqa: F401
+from . import stack_alarms  # noqa: F401
 from .registry import ALL, apply, table
 
 __all__ = ["ALL", "apply", "table"]

@@ -6,9 +6,9 @@ use crate::{
         AssumeRole,
         ConditionStatus::{False, True},
         ConditionType::{Contained, Ready, Reconciling, Stalled},
-        FindingReference, FindingTarget, Reason, SecurityHub, TagSelector,
+        Reason, TagSelector,
     },
-    quarantine::world::{Again, ClassSight, FinalizerStep},
+    quarantine::world::{Again, ClassSight, FinalizerStep, Room},
 };
 
 /// Refused for good until a person acts, or waiting for a change elsewhere; untouched in both cases.
@@ -150,25 +150,8 @@ fn a_group_that_the_class_does_not_allow_is_refused() {
 }
 
 #[test]
-fn a_field_of_a_later_version_is_refused_and_not_ignored() {
-    let finding = scene().spec(|spec| {
-        spec.target.instance = None;
-        spec.target.finding = Some(FindingTarget::default());
-    });
-    is_refused(finding, Reason::NotSupported, true, &["target.instance"]);
-    is_refused(
-        scene().spec(|spec| spec.findings = vec![FindingReference::default()]),
-        Reason::NotSupported,
-        true,
-        &["findings"],
-    );
-    let hub: SecurityHub = serde_json::from_value(serde_json::json!({})).expect("every field has a default");
-    is_refused(scene().class(|class| class.security_hub = Some(hub)), Reason::NotSupported, true, &["securityHub"]);
-}
-
-#[test]
 fn a_class_that_is_full_makes_the_claim_wait() {
-    is_refused(scene().told(|facts| facts.within_limit = false), Reason::LimitReached, false, &["maxActive"]);
+    is_refused(scene().told(|facts| facts.room = Room::ClassFull), Reason::LimitReached, false, &["maxActive"]);
 }
 
 #[test]

@@ -4,6 +4,8 @@ mod admission;
 mod already_isolated;
 mod containment;
 mod dry_run;
+mod finding_targets;
+mod findings;
 mod groups;
 mod holders;
 mod policy;

@@ -235,7 +235,7 @@ impl Simulation {
                 Ok(())
             }
             Action::MendGroup { group_id, mend } => self.ec2.mend(group_id, mend),
-            Action::Probe { .. } => Ok(()),
+            Action::Probe { .. } | Action::Tell { .. } => Ok(()),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
             admission,
             holders::{isolation_groups, named_instance},
         },
-        world::{ClassSight, Facts, NamespaceSight, OperatorFacts, Outcomes, Sight, View, World},
+        world::{ClassSight, Facts, NamespaceSight, OperatorFacts, Outcomes, Room, Sight, View, World},
     },
 };
 use std::collections::BTreeSet;
@@ -37,7 +37,8 @@ impl Simulation {
             },
             holders: self.api.holders_beside(&claim, stale),
             isolation_groups: isolation_groups(&self.api.classes, self.api.claims.values()),
-            within_limit: holds || !self.api.limit_reached,
+            finding: None,
+            room: if holds || !self.api.limit_reached { Room::Free } else { Room::ClassFull },
             claim,
         };
         let sight = match admission::route(&facts) {

@@ -120,7 +120,8 @@ impl Simulation {
             | Action::Untag { .. }
             | Action::MakeGroup { .. }
             | Action::MendGroup { .. }
-            | Action::Probe { .. } => Ok(()),
+            | Action::Probe { .. }
+            | Action::Tell { .. } => Ok(()),
         }
     }
 

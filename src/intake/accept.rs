@@ -1,0 +1,185 @@
+//! Whether a source wants a finding, and an instance of it. Pure: what is made of it stands in `plan`.
+//!
+//! A person's custom action counts whatever the finding's severity, state or workflow is. What nobody chose counts only
+//! by the source's filter. Neither makes anything of a sample finding, or of an instance that isn't in the finding's
+//! account.
+
+use super::{
+    parse::{Event, Trigger},
+    text::plain,
+};
+use crate::{
+    api::{FindingFilter, FindingSourceSpec, RecordState, TagSelector},
+    aws::finding::{Finding, NamedInstance, Workflow},
+};
+
+/// What a source says to a finding, or to one instance of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Accepted {
+        by: By,
+        /// What the filter asks for and the finding doesn't tell: a person must decide.
+        doubts: Option<String>,
+    },
+    /// The source doesn't ask for it.
+    Unwanted { why: String },
+    /// A person asked for it with an accepted custom action, and it can't be done: they must be told.
+    Refused { why: String },
+}
+
+/// Who chose the finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum By {
+    /// Somebody pressed a custom action.
+    Person,
+    /// A filter let it pass.
+    Automatic,
+}
+
+/// Whether the source wants the finding, as far as that doesn't depend on the instance. `own_action` is the ARN of the
+/// custom action that the source keeps itself.
+pub fn accept(source: &FindingSourceSpec, own_action: Option<&str>, event: &Event, finding: &Finding) -> Verdict {
+    let accepted = source.accept.as_ref();
+    let filter = match &event.trigger {
+        Trigger::CustomAction { action_arn } => {
+            let listed = accepted.is_some_and(|accept| accept.custom_action_arns.contains(action_arn));
+            return if !listed && own_action != Some(action_arn) {
+                unwanted(format!("The custom action {action_arn} is none of the source's."))
+            } else if finding.sample {
+                Verdict::Refused {
+                    why: "It is a sample finding, which names no real instance: press the action on a finding of an instance of yours.".to_owned(),
+                }
+            } else {
+                Verdict::Accepted { by: By::Person, doubts: None }
+            };
+        }
+        Trigger::Imported => accepted.and_then(|accept| accept.imported.as_ref()),
+        Trigger::GuardDuty => accepted.and_then(|accept| accept.guard_duty.as_ref()),
+    };
+    let Some(filter) = filter else {
+        return unwanted(match event.trigger {
+            Trigger::GuardDuty => "The source has no accept.guardDuty.",
+            Trigger::Imported | Trigger::CustomAction { .. } => "The source has no accept.imported.",
+        });
+    };
+    match outside(filter, &event.trigger, finding) {
+        Some(why) => unwanted(why),
+        None => Verdict::Accepted { by: By::Automatic, doubts: None },
+    }
+}
+
+/// Whether the source wants this instance cut off because of this finding.
+pub fn accept_instance(
+    source: &FindingSourceSpec,
+    own_action: Option<&str>,
+    event: &Event,
+    finding: &Finding,
+    instance: &NamedInstance,
+) -> Verdict {
+    let by = match accept(source, own_action, event, finding) {
+        Verdict::Accepted { by, doubts: _ } => by,
+        otherwise => return otherwise,
+    };
+    if instance.account_id != finding.account_id {
+        let why = format!(
+            "The finding is of account {}, and {} lies in account {}: a finding speaks for its own account only.",
+            finding.account_id, instance.id, instance.account_id
+        );
+        return match by {
+            By::Person => Verdict::Refused { why: plain(&why, 512) },
+            By::Automatic => unwanted(why),
+        };
+    }
+    let filter = source.accept.as_ref().and_then(|accept| match event.trigger {
+        Trigger::CustomAction { .. } => None,
+        Trigger::Imported => accept.imported.as_ref(),
+        Trigger::GuardDuty => accept.guard_duty.as_ref(),
+    });
+    match filter {
+        None => Verdict::Accepted { by, doubts: None },
+        Some(filter) => judge_place(filter, instance),
+    }
+}
+
+/// Why a finding doesn't pass the filter. None: it does.
+fn outside(filter: &FindingFilter, trigger: &Trigger, finding: &Finding) -> Option<String> {
+    let FindingFilter {
+        product_arns,
+        severities,
+        type_prefixes,
+        record_states,
+        accounts,
+        // Asked of each instance.
+        regions: _,
+        vpc_ids: _,
+        resource_tags: _,
+    } = filter;
+    if finding.sample {
+        return Some("It is a sample finding.".to_owned());
+    }
+    let default_states = [RecordState::Active];
+    let states = if record_states.is_empty() { &default_states[..] } else { record_states };
+    if !states.contains(&finding.record_state) {
+        return Some("Its record state is none of the filter's (ACTIVE, where the filter names none).".to_owned());
+    }
+    if finding.workflow != Workflow::New {
+        return Some("Its workflow status isn't NEW.".to_owned());
+    }
+    // GuardDuty's own findings have no product.
+    let of_product = finding.product_arn.as_ref().is_some_and(|arn| product_arns.contains(arn));
+    if !of_product && *trigger != Trigger::GuardDuty {
+        return Some(format!(
+            "Its product {} is none of the filter's productArns.",
+            finding.product_arn.as_deref().unwrap_or("(none)")
+        ));
+    }
+    if !severities.is_empty() && !finding.severity.is_some_and(|severity| severities.contains(&severity)) {
+        return Some("Its severity is none of the filter's.".to_owned());
+    }
+    let of_type = |prefix: &String| finding.types.iter().any(|kind| kind.starts_with(prefix));
+    if !type_prefixes.is_empty() && !type_prefixes.iter().any(of_type) {
+        return Some("Its types begin with none of the filter's typePrefixes.".to_owned());
+    }
+    // An instance in another account than the finding's is refused in any case.
+    if !accounts.is_empty() && !accounts.contains(&finding.account_id) {
+        return Some(format!("Its account {} is none of the filter's.", finding.account_id));
+    }
+    None
+}
+
+/// What the filter says to the place of an instance. What the finding doesn't tell is no reason to let an intruder be,
+/// and none to cut off whatever it may be.
+fn judge_place(filter: &FindingFilter, instance: &NamedInstance) -> Verdict {
+    let NamedInstance { id, account_id: _, region, partition: _, vpc_id, tags } = instance;
+    if !filter.regions.is_empty() && !filter.regions.contains(region) {
+        return unwanted(format!("Instance {id} lies in region {region}, which is none of the filter's."));
+    }
+    let mut untold = Vec::new();
+    if !filter.vpc_ids.is_empty() {
+        match vpc_id {
+            None => untold.push("VPC"),
+            Some(vpc_id) if !filter.vpc_ids.contains(vpc_id) => {
+                return unwanted(format!("Instance {id} lies in {vpc_id}, which is none of the filter's vpcIds."));
+            }
+            Some(_) => {}
+        }
+    }
+    if !filter.resource_tags.is_empty() {
+        let carries = |wanted: &TagSelector| {
+            tags.get(&wanted.key).is_some_and(|value| wanted.value.as_ref().is_none_or(|wanted| wanted == value))
+        };
+        if tags.is_empty() {
+            untold.push("tags");
+        } else if !filter.resource_tags.iter().any(carries) {
+            return unwanted(format!("Instance {id} carries none of the filter's resourceTags."));
+        }
+    }
+    let doubts = (!untold.is_empty()).then(|| {
+        format!("the finding doesn't tell the instance's {}, by which the source filters", untold.join(" and "))
+    });
+    Verdict::Accepted { by: By::Automatic, doubts }
+}
+
+fn unwanted(why: impl AsRef<str>) -> Verdict {
+    Verdict::Unwanted { why: plain(why.as_ref(), 512) }
+}

@@ -1,0 +1,243 @@
+//! One message: read, planned, and its plan carried out on the API server. Whether it may be deleted then is the plan's
+//! word; this file can only keep more than that.
+
+use super::{
+    Event, Existing, Fate, InstanceFacts, Plan, Source, Step, Unreadable,
+    make::{quarantine_name, source_label},
+    parse,
+    plan::{plan, wanted},
+    source::place,
+    text::plain,
+};
+use crate::{
+    api::{Counters, FindingReference, FindingSource, Quarantine, Reason},
+    aws::{
+        Disposition, Problem,
+        finding::{FindingKey, Workflow},
+        queue::QueueMessage,
+    },
+    quarantine::{Context, Error, decide::findings::change, in_time, world::Saying},
+};
+use kube::{
+    Api, Resource, ResourceExt,
+    api::{Patch, PatchParams, PostParams},
+    runtime::events::{Event as KubernetesEvent, EventType},
+};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// How often a message is planned anew because somebody else wrote in between.
+const TRIES: usize = 4;
+
+/// A note's Text has at most 512 characters ("NoteUpdate", AWS Security Hub API Reference).
+const NOTE_ROOM: usize = 512;
+
+/// What becomes of a message.
+#[derive(Debug)]
+pub enum Handled {
+    /// It was understood, and what it asks for is there.
+    Delete,
+    /// The queue shows it again later, and in the end gives it to its dead-letter queue.
+    Leave,
+    /// The API server is away or refuses: the message is held until it doesn't.
+    Blocked(Error),
+}
+
+/// What a source is, as long as one message is handled.
+pub struct Desk<'a> {
+    pub context: &'a Context,
+    pub source: &'a FindingSource,
+    pub own_action: Option<&'a str>,
+}
+
+impl Desk<'_> {
+    /// Handles one message and counts what became of it.
+    pub async fn handle(&self, message: &QueueMessage, counters: &mut Counters) -> Handled {
+        let event = match parse(&message.body) {
+            Ok(event) => event,
+            Err(unreadable) => {
+                unreadable.count(counters);
+                self.say_unreadable(message, &unreadable).await;
+                return Handled::Leave;
+            }
+        };
+        for _ in 0..TRIES {
+            match self.carry_out(&event, counters).await {
+                Ok(handled) => return handled,
+                Err(error) if error.is_conflict() => {}
+                Err(error) => return Handled::Blocked(error),
+            }
+        }
+        Handled::Leave
+    }
+
+    async fn carry_out(&self, event: &Event, counters: &mut Counters) -> Result<Handled, Error> {
+        let name = self.source.name_any();
+        let source = Source { name: &name, spec: &self.source.spec, own_action: self.own_action };
+        let (facts, seen) = self.look(&source, event).await?;
+        let Plan { steps, fate } = plan(&source, event, &facts, self.context.now());
+        let mut settled = true;
+        for step in &steps {
+            settled &= self.take(step, &seen).await?;
+            step.count(counters);
+        }
+        Ok(if settled && matches!(fate, Fate::Delete(_)) { Handled::Delete } else { Handled::Leave })
+    }
+
+    /// What is known of each instance, from the API server itself: a store may be older than the last release.
+    async fn look(
+        &self,
+        source: &Source<'_>,
+        event: &Event,
+    ) -> Result<(BTreeMap<String, InstanceFacts>, Vec<Quarantine>), Error> {
+        let (mut facts, mut seen) = (BTreeMap::new(), Vec::new());
+        for instance in wanted(source, event) {
+            let found = in_time(self.claims().get_opt(&quarantine_name(source.name, &instance.id))).await?;
+            let existing = found.as_ref().map(|found| Existing::of(found, source.name));
+            let released_at = match existing {
+                Some(_) => None,
+                None => self.released_at(&instance.id).await?,
+            };
+            facts.insert(instance.id.clone(), InstanceFacts { released_at, existing });
+            seen.extend(found);
+        }
+        Ok((facts, seen))
+    }
+
+    /// Asked after the Quarantine wasn't found: its release was remembered before it went.
+    async fn released_at(&self, instance_id: &str) -> Result<Option<jiff::Timestamp>, Error> {
+        let sources: Api<FindingSource> = Api::all(self.context.client.clone());
+        let source = in_time(sources.get(&self.source.name_any())).await?;
+        let status = source.status.unwrap_or_default();
+        Ok(status.released.get(instance_id).map(|at| at.0))
+    }
+
+    /// Takes one step. False: the message must stay.
+    async fn take(&self, step: &Step, seen: &[Quarantine]) -> Result<bool, Error> {
+        match step {
+            Step::Create(quarantine) => self.create(quarantine).await?,
+            Step::Join { name, add, said, .. } => {
+                let known = seen.iter().find(|known| known.name_any() == *name);
+                if let Some(known) = known.filter(|_| !add.is_empty()) {
+                    self.join(known, add).await?;
+                }
+                if let Some(said) = said {
+                    self.say(EventType::Warning, Reason::FindingJoined, &format!("Quarantine {name}: {said}")).await;
+                }
+            }
+            Step::Echo { why } | Step::Unwanted { why } => {
+                tracing::info!(source = self.source.name_any(), why, "a finding makes nothing");
+            }
+            Step::Refused { why, note_on } | Step::WithoutInstance { why, note_on } => {
+                return Ok(self.refuse(why, note_on.as_ref()).await);
+            }
+            Step::Wait { why } => {
+                tracing::info!(source = self.source.name_any(), why, "a message waits");
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Another one of that name is a conflict: somebody, or a message of the same instance, was faster.
+    async fn create(&self, quarantine: &Quarantine) -> Result<(), Error> {
+        let made = in_time(self.claims().create(&PostParams::default(), quarantine)).await?;
+        let (namespace, name) = (made.namespace().unwrap_or_default(), made.name_any());
+        self.say(EventType::Normal, Reason::QuarantineCreated, &format!("Made Quarantine {namespace}/{name}.")).await;
+        Ok(())
+    }
+
+    async fn join(&self, known: &Quarantine, add: &[FindingReference]) -> Result<(), Error> {
+        let findings: Vec<&FindingReference> = known.spec.findings.iter().chain(add).collect();
+        let patch = json!({
+            "metadata": { "resourceVersion": known.resource_version() },
+            "spec": { "findings": findings },
+        });
+        in_time(self.claims().patch(&known.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await?;
+        Ok(())
+    }
+
+    /// An event, and the note where a person waits for an answer. False: the note may go through later.
+    async fn refuse(&self, why: &str, note_on: Option<&FindingReference>) -> bool {
+        let on = note_on.map(|finding| format!(" Finding {}.", finding.id)).unwrap_or_default();
+        self.say(EventType::Warning, Reason::FindingIgnored, &format!("{why}{on}")).await;
+        let Some(finding) = note_on else { return true };
+        match self.note(finding, why).await {
+            Ok(()) => true,
+            Err(problem) => {
+                let message = format!("Finding {} can't be told: {}", finding.id, problem.message);
+                self.say(EventType::Warning, Reason::FindingNotUpdated, &message).await;
+                problem.disposition != Disposition::Retry
+            }
+        }
+    }
+
+    async fn note(&self, finding: &FindingReference, why: &str) -> Result<(), Problem> {
+        let place = place(self.context, &self.source.spec).await?;
+        let hub = self.context.sessions.security_hub(&place).await?;
+        let key = FindingKey { id: finding.id.clone(), product_arn: Some(finding.product_arn.clone()) };
+        let Some(read) = hub.findings(key.clone()).await?.into_iter().next() else { return Ok(()) };
+        let note = plain(&format!("No instance was cut off for this finding: {why}"), NOTE_ROOM);
+        let saying = Saying { word: String::new(), note: Some(note), workflow: None::<Workflow> };
+        match hub.update(&[key], &change(&read, &saying)).await?.first() {
+            None => Ok(()),
+            Some(not) => Err(Problem::from_code("securityhub:BatchUpdateFindings", &not.code, &not.message)),
+        }
+    }
+
+    /// Once a message: what can't be read comes as often as the queue lets it.
+    async fn say_unreadable(&self, message: &QueueMessage, unreadable: &Unreadable) {
+        if message.receives > 1 {
+            return;
+        }
+        let Unreadable { why, begins } = unreadable;
+        let said = format!("Message {} can't be read and stays in the queue. {why} It begins: {begins}", message.id);
+        self.say(EventType::Warning, Reason::MessageUnreadable, &said).await;
+    }
+
+    /// A failing event never holds up a message.
+    async fn say(&self, type_: EventType, reason: Reason, message: &str) {
+        let source = self.source.name_any();
+        tracing::info!(source, %reason, "{message}");
+        let event = KubernetesEvent {
+            type_,
+            reason: reason.as_str(),
+            note: Some(plain(message, 1000)),
+            action: "Receive".to_owned(),
+            secondary: None,
+        };
+        if let Err(error) = in_time(self.context.recorder.publish(&event, &self.source.object_ref(&()))).await {
+            tracing::warn!(source, %reason, %error, "the event could not be published");
+        }
+    }
+
+    fn claims(&self) -> Api<Quarantine> {
+        Api::namespaced(self.context.client.clone(), &self.source.spec.template.namespace)
+    }
+
+    /// Whether the API server would take a Quarantine of this source now: asked with a dry run, which goes through
+    /// admission and stores nothing.
+    pub async fn may_create(&self) -> Result<(), Error> {
+        let template = &self.source.spec.template;
+        let name = quarantine_name(&self.source.name_any(), "i-00000000000000000");
+        let trial = json!({
+            "apiVersion": Quarantine::api_version(&()), "kind": Quarantine::kind(&()),
+            "metadata": {
+                "name": name, "namespace": template.namespace,
+                "labels": template.labels.iter().map(|(key, value)| (key.clone(), value.clone()))
+                    .chain([(crate::api::SOURCE_LABEL.to_owned(), source_label(&self.source.name_any()))])
+                    .collect::<BTreeMap<_, _>>(),
+            },
+            "spec": {
+                "target": { "instance": { "id": "i-00000000000000000", "region": self.source.spec.region } },
+                "className": template.class_name, "mode": template.mode, "suspend": template.suspend,
+            },
+        });
+        let trial: Quarantine = serde_json::from_value(trial).map_err(kube::Error::SerdeError)?;
+        let dry_run = PostParams { dry_run: true, ..PostParams::default() };
+        match in_time(self.claims().create(&dry_run, &trial)).await {
+            Err(error) if error.is_conflict() => Ok(()),
+            outcome => outcome.map(drop),
+        }
+    }
+}

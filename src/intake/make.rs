@@ -1,0 +1,126 @@
+//! The Quarantine that a source makes of a finding: its name, its label, its reason, the findings that it informs. Pure.
+//!
+//! What the API server would refuse is not put in: a message must not go round and round because of a long title.
+
+use super::{plan::Source, text::plain};
+use crate::{
+    api::{FindingReference, InstanceTarget, Quarantine, QuarantineSpec, QuarantineTemplate, SOURCE_LABEL, Target},
+    aws::finding::{Finding, NamedInstance, is_region},
+};
+
+/// How many findings a Quarantine lists.
+pub const MOST_FINDINGS: usize = 20;
+
+/// How many characters its reason has.
+const MOST_REASON: usize = 1024;
+
+/// A label's value has 63 characters at most ("Labels and Selectors", Kubernetes documentation).
+const MOST_LABEL: usize = 63;
+
+/// The value of the label by which a source's Quarantines are known: its name. A name that is too long for a label is
+/// cut, with a hash of all of it, so that two long names stay two.
+pub fn source_label(source: &str) -> String {
+    if source.len() <= MOST_LABEL {
+        return source.to_owned();
+    }
+    // FNV-1a: the same in every version of the operator, which the standard library's hashes don't promise.
+    let hash = source
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let begins: String = source.chars().take(MOST_LABEL - 17).collect();
+    let begins = begins.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+    format!("{begins}-{hash:016x}")
+}
+
+/// One name per source and instance: a message that comes twice makes one object.
+pub fn quarantine_name(source: &str, instance_id: &str) -> String {
+    format!("{}-{instance_id}", source_label(source))
+}
+
+/// How a Quarantine names the finding, where it can: it must be Security Hub's, and fit into the object.
+pub fn reference(finding: &Finding, source_region: &str) -> Option<FindingReference> {
+    let product_arn = finding.product_arn.clone().filter(|arn| is_product_arn(arn))?;
+    let region = finding.region.as_deref().unwrap_or(source_region);
+    let fits = (1..=512).contains(&finding.id.chars().count()) && is_region(region);
+    fits.then(|| FindingReference { id: finding.id.clone(), region: region.to_owned(), product_arn })
+}
+
+/// The object, whole. `suspended` says why it begins suspended; the template may want that, too.
+pub fn quarantine(
+    source: &Source<'_>,
+    instance: &NamedInstance,
+    findings: &[&Finding],
+    suspended: Option<&str>,
+) -> Quarantine {
+    let QuarantineTemplate { namespace, class_name, mode, suspend, labels, reason } = &source.spec.template;
+    let suspended = suspended.or(suspend.then_some("its source wants a person to say yes"));
+    let spec = QuarantineSpec {
+        target: Target {
+            instance: Some(InstanceTarget {
+                id: instance.id.clone(),
+                region: instance.region.clone(),
+                account_id: Some(instance.account_id.clone()),
+            }),
+            finding: None,
+        },
+        class_name: class_name.clone(),
+        security_group_id: None,
+        reason: Some(why(reason.as_deref(), findings, suspended)),
+        mode: *mode,
+        suspend: suspended.is_some(),
+        findings: distinct(findings.iter().filter_map(|finding| reference(finding, &source.spec.region))),
+        release: Default::default(),
+    };
+    let mut quarantine = Quarantine::new(&quarantine_name(source.name, &instance.id), spec);
+    quarantine.metadata.namespace = Some(namespace.clone());
+    let mut labels = labels.clone();
+    labels.insert(SOURCE_LABEL.to_owned(), source_label(source.name));
+    quarantine.metadata.labels = Some(labels);
+    quarantine
+}
+
+/// What must not be cut comes first.
+fn why(template: Option<&str>, findings: &[&Finding], suspended: Option<&str>) -> String {
+    let mut parts = Vec::new();
+    if let Some(suspended) = suspended {
+        parts.push(format!("Suspended: {}. To cut the instance off, set suspend: false.", plain(suspended, 320)));
+    }
+    parts.extend(template.map(|template| plain(template, 512)));
+    if let Some((first, others)) = findings.split_first() {
+        let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };
+        let title = if first.title.is_empty() { "Finding" } else { &first.title };
+        parts.push(format!("{} ({}){more}", plain(title, 256), plain(&first.id, 512)));
+    }
+    plain(&parts.join(" "), MOST_REASON)
+}
+
+/// Each finding once, as many as there is room for.
+fn distinct(references: impl Iterator<Item = FindingReference>) -> Vec<FindingReference> {
+    let mut distinct: Vec<FindingReference> = Vec::new();
+    for reference in references {
+        if distinct.len() < MOST_FINDINGS && !distinct.iter().any(|other| is_same(other, &reference)) {
+            distinct.push(reference);
+        }
+    }
+    distinct
+}
+
+/// Id and product identify a finding, wherever it is read.
+pub fn is_same(one: &FindingReference, other: &FindingReference) -> bool {
+    one.id == other.id && one.product_arn == other.product_arn
+}
+
+/// The form that the API server holds.
+fn is_product_arn(arn: &str) -> bool {
+    let mut parts = arn.splitn(6, ':');
+    let mut next = || parts.next().unwrap_or_default();
+    let (start, partition, service, region, account_id, product) = (next(), next(), next(), next(), next(), next());
+    start == "arn"
+        && partition.strip_prefix("aws").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
+        && service == "securityhub"
+        && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+        && account_id.chars().all(|c| c.is_ascii_digit())
+        && product.strip_prefix("product/").is_some_and(|name| !name.is_empty())
+        && arn.chars().count() <= 2048
+        && !arn.chars().any(char::is_control)
+}

@@ -1,0 +1,39 @@
+//! From messages in a queue to Quarantines.
+//!
+//! | room | what happens there |
+//! |---|---|
+//! | [`parse`] | a message's text into an [`Event`], or why it can't be read (pure) |
+//! | [`asff`], [`guard_duty`] | the two formats of findings, into what the operator knows of one (pure) |
+//! | [`json`] | JSON as strict as it must be (pure) |
+//! | [`accept`] | does the source want this finding, and this instance of it? (pure) |
+//! | [`plan`] | what is made of it, and whether the message may be deleted then (pure) |
+//! | [`make`] | the Quarantine: its name, its label, its reason, the findings that it informs (pure) |
+//! | [`text`] | what others wrote, fit to be shown (pure) |
+//! | `handle` | one message: its plan, carried out on the API server |
+//! | `receive` | one receiver of a queue: nothing is received while nothing could be made of it |
+//! | `custom_action` | the custom action that a source declares, made and kept |
+//! | `source` | one FindingSource: its custom action, its queue, its receivers, its status |
+//! | `report` | what a source's status says (pure) |
+//!
+//! A message that can't be read has no plan, and only a plan can hold an [`Understood`], without which no message is
+//! deleted.
+
+pub mod accept;
+mod asff;
+mod custom_action;
+mod guard_duty;
+mod handle;
+mod json;
+pub mod make;
+pub mod parse;
+pub mod plan;
+mod receive;
+mod report;
+mod source;
+#[cfg(test)]
+mod tests;
+pub mod text;
+
+pub use parse::{Event, Trigger, Unreadable, parse};
+pub use plan::{Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};
+pub use source::{Intake, place, reconcile};

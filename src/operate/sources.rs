@@ -1,0 +1,74 @@
+//! The controller of FindingSources, and what they hear of Quarantines that went without ever having held anything.
+
+use super::watches::Changes;
+use crate::{
+    api::FindingSource,
+    intake::{Intake, reconcile},
+    quarantine::{Context, Error, remember_at_sources},
+};
+use futures::{FutureExt, StreamExt, future::BoxFuture};
+use kube::{
+    ResourceExt,
+    runtime::{Controller, controller::Action},
+};
+use std::{sync::Arc, time::Duration};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Runs until `shutdown` ends, then lets the receivers finish what they have in hand.
+pub async fn run(
+    changes: Changes<FindingSource>,
+    context: Arc<Context>,
+    dismissed: UnboundedReceiver<String>,
+    shutdown: impl Future<Output = ()> + Send + Sync + 'static,
+) {
+    let sources = context.stores.sources.clone();
+    let remembering = tokio::spawn(remember(context.clone(), dismissed));
+    let intake = Arc::new(Intake::new(context));
+    Controller::for_stream(changes, sources)
+        .graceful_shutdown_on(shutdown)
+        .run(one, after_error, intake.clone())
+        .for_each(async |outcome| {
+            if let Err(error) = outcome {
+                tracing::debug!(%error, "reconcile of a FindingSource");
+            }
+        })
+        .await;
+    intake.stop().await;
+    remembering.abort();
+}
+
+fn one(source: Arc<FindingSource>, intake: Arc<Intake>) -> BoxFuture<'static, Result<Action, Error>> {
+    async move {
+        intake.context.stores.ready().await;
+        Ok(match reconcile(source, &intake).await? {
+            Some(pause) => Action::requeue(pause),
+            None => Action::await_change(),
+        })
+    }
+    .boxed()
+}
+
+fn after_error(source: Arc<FindingSource>, error: &Error, _: Arc<Intake>) -> Action {
+    let source = source.name_any();
+    if error.is_conflict() {
+        tracing::debug!(source, %error, "somebody else wrote the source; it is read again");
+    } else {
+        tracing::warn!(source, %error, "the source can't be written and is tried again");
+    }
+    Action::requeue(RETRY)
+}
+
+/// A Quarantine that a person deletes instead of letting it act is an answer, too: what its source hears later of what
+/// happened before makes no other one.
+async fn remember(context: Arc<Context>, mut dismissed: UnboundedReceiver<String>) {
+    while let Some(instance) = dismissed.recv().await {
+        while let Err(error) =
+            remember_at_sources(&context.client, &context.stores.sources.state(), &instance, context.now()).await
+        {
+            tracing::warn!(instance, %error, "a dismissed Quarantine can't be remembered yet");
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! FindingSources: what their queues bring becomes Quarantines, once, and what can't be understood is lost by nobody.
+
+use super::stage::{ACTION, Queue, informed};
+use crate::{e2e::scene::Scene, support::wait::until, wire::hub::Hub};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::api::{core::v1::Namespace, events::v1::Event};
+use kube::{
+    Api,
+    api::{ListParams, PostParams},
+};
+use serde_json::json;
+
+async fn scene() -> Scene {
+    let scene = Scene::with(&[&["web"]]).await;
+    scene.class(json!({})).await;
+    scene
+}
+
+#[tokio::test]
+async fn a_pressed_custom_action_cuts_the_instance_off_and_a_message_that_comes_twice_makes_one_quarantine() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    queue.read_by_source(json!({})).await;
+    queue.says("True", "Receiving").await;
+    let (pressed, again) = (
+        queue.pressed("one", &scene.instance, Timestamp::now()),
+        queue.pressed("two", &scene.instance, Timestamp::now()),
+    );
+    queue.send(&pressed).await;
+    let name = queue.claim_of(&scene.instance);
+    scene.desk.contained(&name).await;
+    queue.send(&pressed).await;
+    queue.send(&again).await;
+    queue.is_empty().await;
+    let claims = queue.claims().await;
+    assert_eq!(claims.len(), 1);
+    assert_eq!(informed(&claims[0]), ["one", "two"], "a further finding joins");
+    let reason = claims[0].spec.reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("A bot"), "{reason}");
+    until("the source has counted", async || {
+        let counters = queue.status().await.counters;
+        (counters.received == 3 && counters.created == 1 && counters.joined == 2).then_some(())
+    })
+    .await;
+    queue.delete_source().await;
+    assert_eq!(queue.claims().await.len(), 1, "deleting the source releases nothing");
+}
+
+#[tokio::test]
+async fn what_was_released_is_not_cut_off_again_by_an_echo_but_by_a_new_press() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    queue.read_by_source(json!({})).await;
+    let before = queue.pressed("one", &scene.instance, Timestamp::now() - SignedDuration::from_secs(5));
+    let name = queue.claim_of(&scene.instance);
+    queue.send(&before).await;
+    scene.desk.contained(&name).await;
+    scene.desk.delete(&name).await;
+    scene.desk.gone(&name).await;
+    queue.send(&before).await;
+    queue.is_empty().await;
+    assert_eq!(queue.claims().await.len(), 0, "it is an echo");
+    until("the echo is counted", async || (queue.status().await.counters.echoes == 1).then_some(())).await;
+    queue.send(&queue.pressed("one", &scene.instance, Timestamp::now() + SignedDuration::from_secs(5))).await;
+    scene.desk.contained(&name).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_ends_among_the_dead_letters_and_is_shown_in_an_event() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    queue.read_by_source(json!({})).await;
+    queue.send("not an event of anybody").await;
+    until("it is a dead letter", async || (queue.left(&queue.dead_letters).await.0 == 1).then_some(())).await;
+    queue.is_empty().await;
+    let events: Api<Event> = Api::all(scene.desk.client.clone());
+    let said = until("an event shows it", async || {
+        let all = events.list(&ListParams::default()).await.expect("a list").items;
+        let of_source = |event: &&Event| {
+            event.regarding.as_ref().and_then(|regarding| regarding.name.as_ref()) == Some(&queue.source)
+                && event.reason.as_deref() == Some("MessageUnreadable")
+        };
+        all.iter().find(of_source).and_then(|event| event.note.clone())
+    })
+    .await;
+    assert!(said.contains("not an event of anybody"), "{said}");
+    assert_eq!(queue.claims().await.len(), 0);
+}
+
+#[tokio::test]
+async fn what_the_source_does_not_accept_is_taken_off_the_queue_and_makes_nothing() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    let other = queue.action().replace(ACTION, "Other");
+    queue.read_by_source(json!({"accept": {"customActionArns": [other]}})).await;
+    queue.send(&queue.pressed("one", &scene.instance, Timestamp::now())).await;
+    until("it is counted", async || (queue.status().await.counters.unwanted == 1).then_some(())).await;
+    queue.is_empty().await;
+    assert_eq!(queue.left(&queue.dead_letters).await, (0, 0));
+    assert_eq!(queue.claims().await.len(), 0);
+}
+
+#[tokio::test]
+async fn nothing_is_received_while_no_quarantine_could_be_made_and_then_it_is() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    let namespace = format!("{}-later", scene.desk.namespace);
+    queue.send(&queue.pressed("one", &scene.instance, Timestamp::now())).await;
+    queue.read_by_source(json!({"template": {"namespace": namespace, "className": scene.desk.namespace}})).await;
+    let told = queue.says("False", "TemplateRefused").await;
+    assert!(told.message.contains(&namespace), "{}", told.message);
+    assert_eq!(queue.left(&queue.url).await, (1, 0), "a receive would count towards the dead letters");
+    let namespaces: Api<Namespace> = Api::all(scene.desk.client.clone());
+    let object = serde_json::from_value(json!({"metadata": {"name": namespace}})).expect("a namespace");
+    namespaces.create(&PostParams::default(), &object).await.expect("a namespace is made");
+    queue.says("True", "Receiving").await;
+    queue.is_empty().await;
+    let claims: Api<quarantine_operator::api::Quarantine> = Api::namespaced(scene.desk.client.clone(), &namespace);
+    assert_eq!(claims.list(&ListParams::default()).await.expect("a list").items.len(), 1);
+}
+
+#[tokio::test]
+async fn rule_12_a_source_holds_no_more_than_its_limit_and_stands_in_no_responders_way() {
+    let scene = scene().await;
+    let other = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
+    let queue = Queue::of(&scene).await;
+    queue.read_by_source(json!({"maxActive": 1})).await;
+    queue.send(&queue.pressed("one", &scene.instance, Timestamp::now())).await;
+    let first = queue.claim_of(&scene.instance);
+    scene.desk.contained(&first).await;
+    queue.send(&queue.pressed("two", &other, Timestamp::now())).await;
+    let second = queue.claim_of(&other);
+    scene.desk.says(&second, "Ready", "False", "SourceLimitReached").await;
+    queue.is_empty().await;
+    let third = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
+    let target = json!({"target": {"instance":
+        {"id": third, "region": crate::wire::account::REGION, "accountId": scene.account.id}}});
+    scene.desk.claim("by-hand", target).await;
+    scene.desk.contained("by-hand").await;
+    scene.desk.delete(&first).await;
+    scene.desk.contained(&second).await;
+}
+
+#[tokio::test]
+async fn an_automatic_source_suspends_what_is_old_and_a_person_says_yes() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    queue.read_by_source(json!({"maxEventAgeSeconds": 60})).await;
+    queue.send(&queue.pressed("one", &scene.instance, Timestamp::now() - SignedDuration::from_mins(10))).await;
+    let name = queue.claim_of(&scene.instance);
+    scene.desk.says(&name, "Ready", "True", "Suspended").await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+    scene.desk.edit(&name, json!({"spec": {"suspend": false}})).await;
+    scene.desk.contained(&name).await;
+}
+
+#[tokio::test]
+async fn a_quarantine_that_a_person_deletes_unacted_is_not_made_again_by_an_echo() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    let template = json!({"namespace": scene.desk.namespace, "className": scene.desk.namespace, "suspend": true});
+    queue.read_by_source(json!({"template": template})).await;
+    let pressed = queue.pressed("one", &scene.instance, Timestamp::now() - SignedDuration::from_secs(5));
+    queue.send(&pressed).await;
+    let name = queue.claim_of(&scene.instance);
+    scene.desk.says(&name, "Ready", "True", "Suspended").await;
+    scene.desk.delete(&name).await;
+    until("the source knows", async || queue.status().await.released.contains_key(&scene.instance).then_some(())).await;
+    queue.send(&pressed).await;
+    queue.is_empty().await;
+    assert_eq!(queue.claims().await.len(), 0);
+}
+
+#[tokio::test]
+async fn a_source_keeps_its_custom_action_and_takes_it_away_only_if_asked() {
+    let scene = scene().await;
+    let hub = Hub::of(&scene.account.id).await;
+    let queue = Queue::of(&scene).await;
+    let action = |name: &str, policy: &str| json!({"customAction": {"id": ACTION, "name": name, "description": "Cuts it off", "deletionPolicy": policy}});
+    let seen = async || hub.hub.custom_action(&queue.action()).await.expect("a read");
+    queue.read_by_source(action("Quarantine", "Retain")).await;
+    queue.says("True", "Receiving").await;
+    assert_eq!(seen().await.map(|seen| seen.name).as_deref(), Some("Quarantine"));
+    until("the status names it", async || {
+        (queue.status().await.custom_action_arn == Some(queue.action())).then_some(())
+    })
+    .await;
+    queue.read_by_source(action("Cut off", "Retain")).await;
+    until("it is brought in line", async || seen().await.filter(|seen| seen.name == "Cut off").map(drop)).await;
+    queue.delete_source().await;
+    assert!(seen().await.is_some(), "it stays");
+    queue.read_by_source(action("Cut off", "Delete")).await;
+    until("the finalizer stands", async || queue.get().await.metadata.finalizers.map(drop)).await;
+    queue.delete_source().await;
+    assert_eq!(seen().await, None);
+}
