@@ -25,4 +25,4 @@ mod tests;
 pub mod text;
 
 pub use parse::{Event, Trigger, Unreadable, parse};
-pub use plan::{Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};
+pub use plan::{Approval, Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};

@@ -10,7 +10,9 @@ use super::{
     text::plain,
 };
 use crate::{
-    api::{Counters, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Quarantine, SOURCE_LABEL},
+    api::{
+        Counters, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Mode, Quarantine, SOURCE_LABEL,
+    },
     aws::finding::{Finding, NamedInstance},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -43,10 +45,21 @@ pub struct Existing {
     /// Whether this source made it.
     pub is_ours: bool,
     pub deleting: bool,
+    /// Whether it waits for a person to say yes, and how that is said.
+    pub approval: Option<Approval>,
     /// The instance that it names. None: it names a finding whose instance isn't known yet.
     pub instance: Option<InstanceTarget>,
     pub findings: Vec<FindingReference>,
     pub target_finding: Option<FindingTarget>,
+}
+
+/// What a person sets to say yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// `suspend: false`.
+    Resume,
+    /// `mode: Enforce`.
+    Enforce,
 }
 
 impl Existing {
@@ -61,6 +74,11 @@ impl Existing {
         Self {
             is_ours: labels.and_then(|labels| labels.get(SOURCE_LABEL)) == Some(&source_label(source)),
             deleting: quarantine.metadata.deletion_timestamp.is_some(),
+            approval: match (quarantine.spec.suspend, quarantine.spec.mode) {
+                (true, _) => Some(Approval::Resume),
+                (false, Mode::DryRun) => Some(Approval::Enforce),
+                (false, Mode::Enforce) => None,
+            },
             instance: quarantine.spec.target.instance.clone().or(resolved),
             findings: quarantine.spec.findings.clone(),
             target_finding: quarantine.spec.target.finding.clone(),
@@ -320,6 +338,19 @@ fn join(source: &Source<'_>, wanted: &Wanted<'_>, existing: &Existing) -> Step {
     let mut said = Vec::new();
     if !existing.is_ours {
         said.push("It wasn't made by this source, and is joined.".to_owned());
+    }
+    // A press doesn't set it itself: it may have been suspended on purpose.
+    if wanted.by == By::Person
+        && let Some(approval) = existing.approval
+    {
+        let (state, field) = match approval {
+            Approval::Resume => ("suspended", "suspend: false"),
+            Approval::Enforce => ("a dry run", "mode: Enforce"),
+        };
+        said.push(format!(
+            "A custom action asks for {} to be cut off, and its Quarantine is {state}: set {field}.",
+            wanted.instance.id
+        ));
     }
     if left_out > 0 {
         said.push(format!(

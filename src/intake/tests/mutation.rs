@@ -170,6 +170,7 @@ fn some_facts(instance: &NamedInstance, numbers: &mut Numbers) -> InstanceFacts 
     let existing = (numbers.below(2) == 0).then(|| Existing {
         is_ours: numbers.below(4) > 0,
         deleting: numbers.below(4) == 0,
+        approval: None,
         instance: numbers.pick(&[Some(named.clone()), Some(named), Some(other), None]).clone(),
         findings: Vec::new(),
         target_finding: None,
