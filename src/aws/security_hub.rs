@@ -16,6 +16,7 @@ use crate::api::Reason;
 use aws_config::SdkConfig;
 use aws_sdk_securityhub::Client;
 use std::collections::HashMap;
+use tokio::time::timeout;
 
 /// The most that GetFindings gives at once.
 const PAGE: i32 = 100;
@@ -191,7 +192,9 @@ impl Batched for Lookups {
     }
 
     async fn call(&self, ids: Vec<String>) -> Result<HashMap<String, Vec<Finding>>, Problem> {
-        with_deep_stack(GET_FINDINGS, self.clone().read(ids)).await
+        let read = with_deep_stack(GET_FINDINGS, self.clone().read(ids));
+        let within = format!("not within {} s", settings::ALL_PAGES.as_secs());
+        timeout(settings::ALL_PAGES, read).await.unwrap_or_else(|_| Err(Problem::no_answer(GET_FINDINGS, within)))
     }
 
     fn blames_a_key(problem: &Problem) -> bool {

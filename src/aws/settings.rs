@@ -22,6 +22,9 @@ const READ: Duration = Duration::from_secs(12);
 /// lease has no call under way any more when the next one starts.
 const CHANGE: Duration = Duration::from_secs(4);
 
+/// All pages of a read that many wait for: none of them may wait for ever, whatever the pages say.
+pub const ALL_PAGES: Duration = Duration::from_secs(60);
+
 /// For how long SQS may wait for a message before it answers that there is none: the most that it takes ("Amazon SQS
 /// short and long polling", Amazon SQS Developer Guide). What is late beyond that is late as a read is.
 pub const LONG_POLL: Duration = Duration::from_secs(20);

@@ -3,8 +3,8 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`parse`] | a message's text into an [`Event`], or why it can't be read (pure) |
-//! | [`asff`], [`guard_duty`] | the two formats of findings, into what the operator knows of one (pure) |
-//! | [`json`] | JSON as strict as it must be (pure) |
+//! | `asff`, `guard_duty` | the two formats of findings, into what the operator knows of one (pure) |
+//! | `json` | JSON as strict as it must be (pure) |
 //! | [`accept`] | does the source want this finding, and this instance of it? (pure) |
 //! | [`plan`] | what is made of it, and whether the message may be deleted then (pure) |
 //! | [`make`] | the Quarantine: its name, its label, its reason, the findings that it informs (pure) |
@@ -35,5 +35,5 @@ mod tests;
 pub mod text;
 
 pub use parse::{Event, Trigger, Unreadable, parse};
-pub use plan::{Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};
+pub use plan::{Approval, Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};
 pub use source::{Intake, place, reconcile};

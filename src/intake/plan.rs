@@ -10,7 +10,9 @@ use super::{
     text::plain,
 };
 use crate::{
-    api::{Counters, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Quarantine, SOURCE_LABEL},
+    api::{
+        Counters, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Mode, Quarantine, SOURCE_LABEL,
+    },
     aws::finding::{Finding, NamedInstance},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -43,10 +45,21 @@ pub struct Existing {
     /// Whether this source made it.
     pub is_ours: bool,
     pub deleting: bool,
+    /// Whether it waits for a person to say yes, and how that is said.
+    pub approval: Option<Approval>,
     /// The instance that it names. None: it names a finding whose instance isn't known yet.
     pub instance: Option<InstanceTarget>,
     pub findings: Vec<FindingReference>,
     pub target_finding: Option<FindingTarget>,
+}
+
+/// What a person sets to say yes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Approval {
+    /// `suspend: false`.
+    Resume,
+    /// `mode: Enforce`.
+    Enforce,
 }
 
 impl Existing {
@@ -61,6 +74,11 @@ impl Existing {
         Self {
             is_ours: labels.and_then(|labels| labels.get(SOURCE_LABEL)) == Some(&source_label(source)),
             deleting: quarantine.metadata.deletion_timestamp.is_some(),
+            approval: match (quarantine.spec.suspend, quarantine.spec.mode) {
+                (true, _) => Some(Approval::Resume),
+                (false, Mode::DryRun) => Some(Approval::Enforce),
+                (false, Mode::Enforce) => None,
+            },
             instance: quarantine.spec.target.instance.clone().or(resolved),
             findings: quarantine.spec.findings.clone(),
             target_finding: quarantine.spec.target.finding.clone(),
@@ -157,7 +175,7 @@ pub fn wanted<'a>(source: &Source<'_>, event: &'a Event) -> Vec<&'a NamedInstanc
 
 /// Plans what is made of an event. `facts` are those of the instances that [`wanted`] names, by id.
 pub fn plan(source: &Source<'_>, event: &Event, facts: &BTreeMap<String, InstanceFacts>, now: Timestamp) -> Plan {
-    let Sorted { wanted, said: mut steps } = sort(source, event);
+    let Sorted { wanted, places: _, said: mut steps } = sort(source, event);
     steps.extend(wanted.iter().map(|wanted| match facts.get(&wanted.instance.id) {
         Some(facts) => step(source, event, wanted, facts, now),
         None => Step::Wait { why: format!("Nothing is known of {} yet.", wanted.instance.id) },
@@ -170,6 +188,8 @@ pub fn plan(source: &Source<'_>, event: &Event, facts: &BTreeMap<String, Instanc
 /// What the source says to each finding and each instance.
 struct Sorted<'a> {
     wanted: Vec<Wanted<'a>>,
+    /// Which of them it is, by id, region and account.
+    places: BTreeMap<[&'a str; 3], usize>,
     said: Vec<Step>,
 }
 
@@ -181,7 +201,7 @@ struct Wanted<'a> {
 }
 
 fn sort<'a>(source: &Source<'_>, event: &'a Event) -> Sorted<'a> {
-    let mut sorted = Sorted { wanted: Vec::new(), said: Vec::new() };
+    let mut sorted = Sorted { wanted: Vec::new(), places: BTreeMap::new(), said: Vec::new() };
     for finding in &event.findings {
         match accept(source.spec, source.own_action, event, finding) {
             Verdict::Accepted { by, doubts: _ } => sort_instances(source, event, finding, by, &mut sorted),
@@ -197,8 +217,9 @@ fn sort_instances<'a>(source: &Source<'_>, event: &'a Event, finding: &'a Findin
     for instance in &finding.instances {
         match accept_instance(source.spec, source.own_action, event, finding, instance) {
             Verdict::Accepted { by, doubts } => {
-                let known = sorted.wanted.iter_mut().find(|wanted| is_same_place(wanted.instance, instance));
-                match known {
+                let place = [instance.id.as_str(), &instance.region, &instance.account_id];
+                let index = *sorted.places.entry(place).or_insert(sorted.wanted.len());
+                match sorted.wanted.get_mut(index) {
                     Some(wanted) => wanted.findings.push((finding, doubts)),
                     None => sorted.wanted.push(Wanted { instance, by, findings: vec![(finding, doubts)] }),
                 }
@@ -224,10 +245,6 @@ fn sort_instances<'a>(source: &Source<'_>, event: &'a Event, finding: &'a Findin
         let note_on = if by == By::Person { note_on(source, finding) } else { None };
         sorted.said.push(Step::WithoutInstance { why: plain(&why, 512), note_on });
     }
-}
-
-fn is_same_place(one: &NamedInstance, other: &NamedInstance) -> bool {
-    one.id == other.id && one.region == other.region && one.account_id == other.account_id
 }
 
 fn note_on(source: &Source<'_>, finding: &Finding) -> Option<FindingReference> {
@@ -320,6 +337,19 @@ fn join(source: &Source<'_>, wanted: &Wanted<'_>, existing: &Existing) -> Step {
     let mut said = Vec::new();
     if !existing.is_ours {
         said.push("It wasn't made by this source, and is joined.".to_owned());
+    }
+    // A press doesn't set it itself: it may have been suspended on purpose.
+    if wanted.by == By::Person
+        && let Some(approval) = existing.approval
+    {
+        let (state, field) = match approval {
+            Approval::Resume => ("suspended", "suspend: false"),
+            Approval::Enforce => ("a dry run", "mode: Enforce"),
+        };
+        said.push(format!(
+            "A custom action asks for {} to be cut off, and its Quarantine is {state}: set {field}.",
+            wanted.instance.id
+        ));
     }
     if left_out > 0 {
         said.push(format!(

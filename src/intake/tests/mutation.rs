@@ -19,7 +19,7 @@ use serde_json::Value;
 use std::{env, time::Instant};
 
 /// So many that a debug build takes a few seconds.
-const MUTATIONS: u64 = 20_000;
+const MUTATIONS: u64 = 10_000;
 
 fn asked(variable: &str, otherwise: u64) -> u64 {
     env::var(variable).ok().map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
@@ -170,6 +170,7 @@ fn some_facts(instance: &NamedInstance, numbers: &mut Numbers) -> InstanceFacts 
     let existing = (numbers.below(2) == 0).then(|| Existing {
         is_ours: numbers.below(4) > 0,
         deleting: numbers.below(4) == 0,
+        approval: None,
         instance: numbers.pick(&[Some(named.clone()), Some(named), Some(other), None]).clone(),
         findings: Vec::new(),
         target_finding: None,

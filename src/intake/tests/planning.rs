@@ -3,10 +3,10 @@
 use super::fixtures::{INSTANCE, VPC, at, changed, event, filter, imported_by, now, read, source, spec, with};
 use crate::{
     api::{
-        Counters, FindingFilter, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Quarantine,
+        Counters, FindingFilter, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Mode, Quarantine,
         QuarantineStatus, ResolvedTarget, Time,
     },
-    intake::{Event, Existing, Fate, InstanceFacts, Plan, Step, make::reference, parse, plan, plan::wanted},
+    intake::{Approval, Event, Existing, Fate, InstanceFacts, Plan, Step, make::reference, parse, plan, plan::wanted},
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -29,6 +29,7 @@ fn exists(change: impl FnOnce(&mut Existing)) -> InstanceFacts {
     let mut existing = Existing {
         is_ours: true,
         deleting: false,
+        approval: None,
         instance: Some(InstanceTarget {
             id: INSTANCE.to_owned(),
             region: "eu-central-1".to_owned(),
@@ -228,6 +229,17 @@ fn somebody_elses_quarantine_of_the_instance_is_joined_and_that_is_said() {
 }
 
 #[test]
+fn a_press_for_what_waits_for_a_person_says_how_to_say_yes() {
+    for (approval, field) in [(Approval::Resume, "set suspend: false"), (Approval::Enforce, "set mode: Enforce")] {
+        let waiting = || exists(|existing| existing.approval = Some(approval));
+        let steps = goes(planned(&event("custom-action"), waiting()));
+        assert!(matches!(&steps[..], [Step::Join { said: Some(said), .. }] if said.contains(field)), "{steps:?}");
+        let steps = goes(planned(&event("imported"), waiting()));
+        assert!(matches!(&steps[..], [Step::Join { said: None, .. }]), "nobody asked: {steps:?}");
+    }
+}
+
+#[test]
 fn the_message_stays_where_the_name_belongs_to_another_instance() {
     let elsewhere: [fn(&mut InstanceTarget); 3] = [
         |target| target.id = "i-00000000".to_owned(),
@@ -318,14 +330,17 @@ fn an_unreadable_message_counts_as_one_and_has_no_plan() {
 fn what_exists_is_known_by_its_label_its_target_and_its_deletion() {
     let mut quarantine = made(planned(&event("custom-action"), InstanceFacts::default()));
     let ours = Existing::of(&quarantine, "hub");
-    assert!(ours.is_ours && !ours.deleting);
+    assert!(ours.is_ours && !ours.deleting && ours.approval.is_none());
     assert_eq!((ours.instance.expect("named").id.as_str(), ours.findings.len()), (INSTANCE, 1));
     assert!(!Existing::of(&quarantine, "another").is_ours);
     quarantine.metadata.deletion_timestamp = Some(Time(now()));
     quarantine.spec.target.instance = None;
     let target = ResolvedTarget { instance_id: "i-00c0ffee".to_owned(), ..ResolvedTarget::default() };
     quarantine.status = Some(QuarantineStatus { target: Some(target), ..QuarantineStatus::default() });
+    quarantine.spec.mode = Mode::DryRun;
+    assert_eq!(Existing::of(&quarantine, "hub").approval, Some(Approval::Enforce));
+    quarantine.spec.suspend = true;
     let going = Existing::of(&quarantine, "hub");
-    assert!(going.deleting);
+    assert!(going.deleting && going.approval == Some(Approval::Resume));
     assert_eq!(going.instance.expect("resolved").id, "i-00c0ffee");
 }

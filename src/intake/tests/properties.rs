@@ -147,6 +147,7 @@ fn facts() -> impl Strategy<Value = InstanceFacts> {
         existing: existing.map(|(is_ours, deleting)| Existing {
             is_ours,
             deleting,
+            approval: None,
             instance: None,
             findings: Vec::new(),
             target_finding: None,

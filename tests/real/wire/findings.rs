@@ -1,13 +1,13 @@
 //! Reading findings: what they become, how many calls it takes, and what errors become.
 
-use super::account::{REGION, tags};
-use super::emulator::{calls, fail};
+use super::account::{REGION, config, credentials, place, tags};
+use super::emulator::{calls, create_role, endpoint, fail};
 use super::hub::{Hub, instance, key, product};
 use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate, WorkflowStatus, WorkflowUpdate};
 use futures::future::join_all;
 use quarantine_operator::api::{Reason, RecordState, Severity};
 use quarantine_operator::aws::finding::{Finding, FindingKey, FindingNote, NamedInstance, Workflow};
-use quarantine_operator::aws::{Disposition, Problem};
+use quarantine_operator::aws::{Disposition, Place, Problem, Role, SecurityHub, Sessions};
 use serde_json::{Value, json};
 
 const READ: &str = "GetFindings";
@@ -126,6 +126,27 @@ async fn an_id_that_aws_refuses_fails_nobody_who_asked_at_the_same_time() {
             (id, found) => assert_eq!(found.unwrap()[0].id, id),
         }
     }
+}
+
+#[tokio::test]
+async fn clients_of_one_account_together_keep_to_what_security_hub_takes() {
+    let hub = Hub::fresh().await;
+    let arn = create_role(&hub.id, "reader", &hub.id, "from-the-class");
+    let role = Role { arn, external_id: Some("from-the-class".to_owned()), session_name: "reader".to_owned() };
+    let sessions = Sessions::new(config(&endpoint(), credentials(&hub.id)).await);
+    let own = sessions.security_hub(&place(&hub.id)).await.unwrap();
+    let assumed = sessions.security_hub(&Place { role: Some(role), ..place(&hub.id) }).await.unwrap();
+    let ask = async |hub: &SecurityHub| {
+        for _ in 0..6 {
+            hub.findings(key("finding-1")).await.expect("none is refused");
+        }
+    };
+    tokio::join!(ask(&own), ask(&assumed));
+    let times: Vec<f64> = calls(&hub.id, READ).iter().filter_map(|call| call["time"].as_f64()).collect();
+    assert_eq!(times.len(), 12);
+    let span = times.iter().copied().fold(f64::MIN, f64::max) - times.iter().copied().fold(f64::MAX, f64::min);
+    // Six at once, then one in each third of a second. The emulator sees the first one a little late.
+    assert!(span > 6.0 / 3.0 - 0.3, "twelve calls in {span} s");
 }
 
 #[tokio::test]

@@ -45,7 +45,8 @@ impl Post {
             .into_iter()
             .enumerate()
             .map(|(place, body)| {
-                SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body).build().unwrap()
+                let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body);
+                entry.build().expect("id and body are given")
             })
             .collect();
         for entries in entries.chunks(10) {
