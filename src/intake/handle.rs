@@ -39,6 +39,8 @@ pub enum Handled {
     Delete,
     /// The queue shows it again later, and in the end gives it to its dead-letter queue.
     Leave,
+    /// Nothing is wrong with it, but it must wait for something: it is hidden for longer each time that it comes.
+    Later,
     /// The API server is away or refuses: the message is held until it doesn't.
     Blocked(Error),
 }
@@ -68,7 +70,7 @@ impl Desk<'_> {
                 Err(error) => return Handled::Blocked(error),
             }
         }
-        Handled::Leave
+        Handled::Later
     }
 
     async fn carry_out(&self, event: &Event, counters: &mut Counters) -> Result<Handled, Error> {
@@ -81,7 +83,7 @@ impl Desk<'_> {
             settled &= self.take(step, &seen).await?;
             step.count(counters);
         }
-        Ok(if settled && matches!(fate, Fate::Delete(_)) { Handled::Delete } else { Handled::Leave })
+        Ok(if settled && matches!(fate, Fate::Delete(_)) { Handled::Delete } else { Handled::Later })
     }
 
     /// What is known of each instance, from the API server itself: a store may be older than the last release.

@@ -29,6 +29,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 /// For how long a message is hidden from others each time that it is held on to.
 const HOLD: Duration = Duration::from_secs(60);
 
+/// How long a message is hidden that must wait for something, such as a release that waits for approval: four times as long
+/// at each receive, so that it doesn't become a dead letter meanwhile. SQS hides for 12 hours at most, counted from the
+/// receive ("ChangeMessageVisibility", Amazon SQS API Reference).
+const FIRST_LATER: u32 = 30;
+const LONGEST_LATER: u32 = 11 * 3_600;
+
 /// So many Quarantines that wait for room, and nothing more is received: the queue keeps what comes better than etcd.
 const BACKLOG: usize = 500;
 
@@ -120,11 +126,12 @@ impl Receiver {
                 let handled = desk.handle(&message, &mut counters).await;
                 (message, handled, counters)
             });
-            let (mut done, mut blocked) = (Vec::new(), Vec::new());
+            let (mut done, mut later, mut blocked) = (Vec::new(), Vec::new(), Vec::new());
             for (message, handled, counters) in join_all(handling).await {
                 match handled {
                     Handled::Delete => done.push(message),
                     Handled::Leave => {}
+                    Handled::Later => later.push(message),
                     Handled::Blocked(error) => {
                         self.report.trouble(refused(&self.source, &error));
                         blocked.push(message);
@@ -134,13 +141,17 @@ impl Receiver {
                 self.report.count(counters);
             }
             self.delete(sqs, &done).await;
+            for message in later {
+                let seconds = later_in(message.receives);
+                self.hide(sqs, &[message], seconds).await;
+            }
             open = blocked;
             if open.is_empty() || self.rest(&mut pause).await {
                 return;
             }
             if held_at.elapsed() > HOLD / 3 {
                 held_at = Instant::now();
-                self.hold(sqs, &open).await;
+                self.hide(sqs, &open, HOLD.as_secs() as u32).await;
             }
         }
     }
@@ -157,9 +168,9 @@ impl Receiver {
         }
     }
 
-    async fn hold(&self, sqs: &Sqs, open: &[QueueMessage]) {
-        if let Err(problem) = sqs.keep(&self.source.spec.queue_url, open, HOLD.as_secs() as u32).await {
-            tracing::warn!(source = self.source.name_any(), %problem, "messages can't be held; they come again");
+    async fn hide(&self, sqs: &Sqs, messages: &[QueueMessage], seconds: u32) {
+        if let Err(problem) = sqs.keep(&self.source.spec.queue_url, messages, seconds).await {
+            tracing::warn!(source = self.source.name_any(), %problem, "messages can't be hidden for longer; they come again");
         }
     }
 
@@ -175,6 +186,10 @@ impl Receiver {
     }
 }
 
+fn later_in(receives: u32) -> u32 {
+    FIRST_LATER.saturating_mul(4_u32.saturating_pow(receives.saturating_sub(1))).min(LONGEST_LATER)
+}
+
 /// What the API server said of a Quarantine of this source.
 fn refused(source: &FindingSource, error: &Error) -> Trouble {
     let namespace = &source.spec.template.namespace;
@@ -187,4 +202,16 @@ fn refused(source: &FindingSource, error: &Error) -> Trouble {
     };
     let message = format!("No Quarantine can be made in {namespace}, so nothing is received: {error}. {advice}");
     Trouble::Template(Problem::new(disposition, Reason::TemplateRefused, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_waits_outlasts_a_weekend_before_ten_receives_make_it_a_dead_letter() {
+        assert_eq!((1..=4).map(later_in).collect::<Vec<_>>(), [30, 120, 480, 1_920]);
+        let all: u32 = (1..=10).map(later_in).sum();
+        assert!(all > 48 * 3_600 && later_in(u32::MAX) == LONGEST_LATER, "{all} s");
+    }
 }

@@ -17,6 +17,10 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    pub fn passes(&self) -> bool {
+        self.problem().disposition == Disposition::Retry
+    }
+
     fn problem(&self) -> &Problem {
         match self {
             Self::CustomAction(problem) | Self::Queue(problem) | Self::Template(problem) | Self::Backlog(problem) => {

@@ -120,7 +120,10 @@ async fn looked(intake: &Intake, source: &FindingSource, uid: &str) -> (Option<T
     let known = {
         let running = intake.running();
         let same = running.get(uid).filter(|running| running.spec == source.spec);
-        same.and_then(|running| running.looked.clone()).filter(|(at, outcome)| outcome.is_ok() && at.elapsed() < LOOK)
+        same.and_then(|running| running.looked.clone()).filter(|(at, outcome)| {
+            let passing = outcome.as_ref().is_err_and(Trouble::passes);
+            at.elapsed() < if passing { WRITE } else { LOOK }
+        })
     };
     let (at, outcome) = match known {
         Some(known) => known,

@@ -194,3 +194,27 @@ async fn a_source_keeps_its_custom_action_and_takes_it_away_only_if_asked() {
     queue.delete_source().await;
     assert_eq!(seen().await, None);
 }
+
+#[tokio::test]
+async fn a_press_that_meets_a_held_release_waits_for_its_end_and_then_cuts_off_again() {
+    let scene = Scene::with(&[&["web"]]).await;
+    scene.class(json!({"releaseApproval": "Always"})).await;
+    let queue = Queue::of(&scene).await;
+    queue.read_by_source(json!({})).await;
+    queue.send(&queue.pressed("one", &scene.instance, Timestamp::now())).await;
+    let name = queue.claim_of(&scene.instance);
+    let first = scene.desk.contained(&name).await;
+    scene.desk.delete(&name).await;
+    scene.desk.says(&name, "Ready", "False", "ReleaseHeld").await;
+    queue.send(&queue.pressed("two", &scene.instance, Timestamp::now() + SignedDuration::from_mins(1))).await;
+    until("the message waits", async || (queue.left(&queue.url).await == (0, 1)).then_some(())).await;
+    let approval = json!({"metadata": {"annotations": {"quarantine-operator.dev/release": "approved"}}});
+    scene.desk.edit(&name, approval).await;
+    let second = until("the instance has another Quarantine", async || {
+        scene.desk.claims.get_opt(&name).await.expect("a read").filter(|claim| claim.metadata.uid != first.metadata.uid)
+    })
+    .await;
+    assert_eq!(informed(&second), ["two"]);
+    queue.is_empty().await;
+    assert_eq!(queue.left(&queue.dead_letters).await, (0, 0));
+}
