@@ -7,6 +7,7 @@ use serde_json::json;
 use std::path::Path;
 
 const CRDS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/samples");
 
 #[tokio::test]
 async fn a_quarantine_shows_what_it_holds_and_why() {
@@ -84,6 +85,17 @@ async fn the_committed_definitions_are_applied_without_a_warning() {
     let _ready = client().await;
     let (_, complaints) = run(&["apply", "--dry-run=server", "--server-side", "--force-conflicts", "--filename", CRDS]);
     assert_eq!(complaints, "");
+}
+
+#[tokio::test]
+async fn the_samples_are_applied_without_a_warning() {
+    let _ready = client().await;
+    // The others lie in it, and a dry run makes none.
+    kubectl(&["apply", "--filename", &format!("{SAMPLES}/namespace.yaml")]);
+    let (applied, complaints) = run(&["apply", "--dry-run=server", "--output", "name", "--filename", SAMPLES]);
+    assert_eq!(complaints, "");
+    let files = Path::new(SAMPLES).read_dir().expect("the samples are there").count();
+    assert_eq!(applied.lines().count(), files, "{applied}");
 }
 
 #[tokio::test]
