@@ -33,6 +33,12 @@ pub struct Finding {
     pub unreadable_instances: Vec<String>,
 }
 
+/// Whether a finding is a sample: it is marked as one, or GuardDuty's title says so ("Sample findings", Amazon GuardDuty User
+/// Guide).
+pub fn is_sample(marked: bool, title: &str) -> bool {
+    marked || title.starts_with("[SAMPLE]")
+}
+
 /// How far people are with a finding: Workflow.Status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Workflow {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     api::{RecordState, Severity},
     aws::{
-        finding::{Finding, FindingNote, NamedInstance, Workflow, is_account_id},
+        finding::{Finding, FindingNote, NamedInstance, Workflow, is_account_id, is_sample},
         model::Tags,
     },
 };
@@ -136,7 +136,7 @@ impl Asff {
         }
         let title = title.unwrap_or_default();
         let Object(ProductFields { sample: marked, value }) = product_fields.unwrap_or_default();
-        let sample = sample == Some(true) || marked.is_set() || value.is_set() || is_titled_sample(&title);
+        let sample = is_sample(sample == Some(true) || marked.is_set() || value.is_set(), &title);
         let (instances, unreadable_instances) = instances(resources, &account_id);
         Ok(Finding {
             id,
@@ -156,11 +156,6 @@ impl Asff {
             unreadable_instances,
         })
     }
-}
-
-/// "Sample findings" (Amazon GuardDuty User Guide).
-pub fn is_titled_sample(title: &str) -> bool {
-    title.starts_with("[SAMPLE]")
 }
 
 impl AsffSeverity {

@@ -3,11 +3,11 @@
 //! Sources: "GuardDuty finding format", "Severity levels of GuardDuty findings", "Sample findings" (Amazon GuardDuty
 //! User Guide), "Amazon GuardDuty events" (Amazon EventBridge Events Reference).
 
-use super::{asff::is_titled_sample, json::Object};
+use super::json::Object;
 use crate::{
     api::{RecordState, Severity},
     aws::{
-        finding::{Finding, NamedInstance, Workflow, is_account_id},
+        finding::{Finding, NamedInstance, Workflow, is_account_id, is_sample},
         model::Tags,
     },
 };
@@ -115,7 +115,7 @@ impl GuardDutyFinding {
         let title = title.unwrap_or_default();
         let Object(Service { archived, additional_info }) = service.unwrap_or_default();
         let Object(AdditionalInfo { sample, value }) = additional_info.unwrap_or_default();
-        let sample = sample.is_set() || value.is_set() || is_titled_sample(&title);
+        let sample = is_sample(sample.is_set() || value.is_set(), &title);
         let details = resource.and_then(|Object(resource)| resource.instance_details);
         let (instances, unreadable_instances) = instance(details, partition.as_deref(), &region, &account_id);
         Ok(Finding {

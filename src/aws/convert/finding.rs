@@ -4,7 +4,7 @@ use super::required;
 use crate::api::{RecordState, Severity};
 use crate::aws::finding::{
     CustomActionSight, Finding, FindingChange, FindingKey, FindingNote, NOTE_AUTHOR, NamedInstance, Unprocessed,
-    Workflow,
+    Workflow, is_sample,
 };
 use crate::aws::problem::Problem;
 use aws_sdk_securityhub::types as sdk;
@@ -13,10 +13,8 @@ use std::collections::BTreeMap;
 /// The Type of a resource that is an EC2 instance ("AwsEc2", AWS Security Hub User Guide).
 const INSTANCE: &str = "AwsEc2Instance";
 
-/// Where GuardDuty says that a finding is a sample, and how its title begins ("Sample findings", Amazon GuardDuty User
-/// Guide).
+/// Where GuardDuty says that a finding is a sample ("Sample findings", Amazon GuardDuty User Guide).
 const SAMPLE_FIELD: &str = "aws/guardduty/service/additionalInfo/sample";
-const SAMPLE_TITLE: &str = "[SAMPLE]";
 
 /// From GetFindings.
 pub fn finding(given: &sdk::AwsSecurityFinding) -> Result<Finding, Problem> {
@@ -31,7 +29,7 @@ pub fn finding(given: &sdk::AwsSecurityFinding) -> Result<Finding, Problem> {
         severity: given.severity().and_then(|severity| severity.label()).and_then(severity),
         record_state: record_state(given.record_state()),
         workflow: workflow(given.workflow().and_then(|workflow| workflow.status())),
-        sample: is_sample(given),
+        sample: is_sample(is_marked(given), given.title().unwrap_or_default()),
         updated_at: given.updated_at().and_then(|time| time.parse().ok()),
         note: given.note().map(|note| FindingNote {
             text: note.text().unwrap_or_default().to_owned(),
@@ -99,11 +97,9 @@ fn workflow(given: Option<&sdk::WorkflowStatus>) -> Workflow {
     }
 }
 
-fn is_sample(given: &sdk::AwsSecurityFinding) -> bool {
+fn is_marked(given: &sdk::AwsSecurityFinding) -> bool {
     let field = given.product_fields().and_then(|fields| fields.get(SAMPLE_FIELD));
-    given.sample() == Some(true)
-        || field.is_some_and(|value| value == "true")
-        || given.title().is_some_and(|title| title.starts_with(SAMPLE_TITLE))
+    given.sample() == Some(true) || field.is_some_and(|value| value == "true")
 }
 
 fn map<'a>(given: Option<impl IntoIterator<Item = (&'a String, &'a String)>>) -> BTreeMap<String, String> {

@@ -45,8 +45,11 @@ impl Post {
             .into_iter()
             .enumerate()
             .map(|(place, body)| {
-                let entry = SendMessageBatchRequestEntry::builder().id(place.to_string()).message_body(body);
-                entry.build().expect("id and body are given")
+                SendMessageBatchRequestEntry::builder()
+                    .id(place.to_string())
+                    .message_body(body)
+                    .build()
+                    .expect("id and body are there")
             })
             .collect();
         for entries in entries.chunks(10) {
