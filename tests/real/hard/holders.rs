@@ -9,7 +9,11 @@ use crate::{
     },
     wire::emulator::calls,
 };
-use kube::api::DeleteParams;
+use k8s_openapi::api::admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding};
+use kube::{
+    Api,
+    api::{DeleteParams, PostParams},
+};
 use quarantine_operator::api::Quarantine;
 use serde_json::json;
 
@@ -55,6 +59,69 @@ async fn a_driver_that_is_deleted_hands_over_and_no_interface_is_ever_without_is
     scene.desk.gone(SECOND).await;
     assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
     assert_eq!(scene.carried(&scene.interfaces[1]).await, scene.ids(&["app", "db"]));
+    assert!(scene.our_tags(&scene.interfaces[0]).await.is_empty());
+}
+
+/// Nobody writes this claim's status while it stands.
+struct Frozen {
+    policies: Api<ValidatingAdmissionPolicy>,
+    bindings: Api<ValidatingAdmissionPolicyBinding>,
+    name: String,
+}
+
+impl Frozen {
+    async fn status_of(desk: &Desk, claim: &str) -> Self {
+        let name = format!("frozen-{}", desk.namespace);
+        let (policies, bindings) = (Api::all(desk.client.clone()), Api::all(desk.client.clone()));
+        let policy = json!({"metadata": {"name": name}, "spec": {
+            "matchConstraints": {"resourceRules": [{"apiGroups": ["quarantine-operator.dev"], "apiVersions": ["*"],
+                "operations": ["UPDATE"], "resources": ["quarantines/status"]}]},
+            "matchConditions": [{"name": "this-one",
+                "expression": format!("request.namespace == '{}' && request.name == '{claim}'", desk.namespace)}],
+            "validations": [{"expression": "false", "message": "frozen by a test"}],
+        }});
+        let binding = json!({"metadata": {"name": name}, "spec": {"policyName": name, "validationActions": ["Deny"]}});
+        let object = |value| serde_json::from_value(value).expect("a policy");
+        policies.create(&PostParams::default(), &object(policy)).await.expect("it is accepted");
+        let object = |value| serde_json::from_value(value).expect("a binding");
+        bindings.create(&PostParams::default(), &object(binding)).await.expect("it is accepted");
+        until("the policy is in force", async || {
+            let read = desk.claims.get(claim).await.expect("a read");
+            let trial = PostParams { dry_run: true, ..PostParams::default() };
+            let refused = desk.claims.replace_status(claim, &trial, &read).await.err()?;
+            refused.to_string().contains("frozen by a test").then_some(())
+        })
+        .await;
+        Self { policies, bindings, name }
+    }
+
+    async fn thaw(self) {
+        let asked = DeleteParams::default();
+        self.bindings.delete(&self.name, &asked).await.expect("it goes");
+        self.policies.delete(&self.name, &asked).await.expect("it goes");
+    }
+}
+
+#[tokio::test]
+async fn a_successor_that_is_deleted_between_its_finalizer_and_its_records_goes_and_the_driver_gives_back() {
+    let scene = Scene::contained(&[&["web"]]).await;
+    scene.desk.claim(SECOND, scene.spec(json!({}))).await;
+    waits(&scene.desk, SECOND).await;
+    let frozen = Frozen::status_of(&scene.desk, SECOND).await;
+    scene.desk.delete(CLAIM).await;
+    until("the successor has its finalizer", async || {
+        scene.desk.claims.get(SECOND).await.expect("a read").metadata.finalizers.filter(|all| !all.is_empty()).map(drop)
+    })
+    .await;
+    let driver = scene.desk.claims.get(CLAIM).await.expect("it waits for its successor");
+    assert_eq!(status(&driver).interfaces.len(), 1, "and still has the record");
+    assert!(status(&scene.desk.claims.get(SECOND).await.expect("a read")).interfaces.is_empty());
+    scene.desk.delete(SECOND).await;
+    scene.desk.gone(CLAIM).await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
+    frozen.thaw().await;
+    scene.desk.gone(SECOND).await;
+    assert_eq!(scene.carried(&scene.interfaces[0]).await, scene.ids(&["web"]));
     assert!(scene.our_tags(&scene.interfaces[0]).await.is_empty());
 }
 
