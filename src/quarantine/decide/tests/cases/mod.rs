@@ -6,6 +6,7 @@ mod containment;
 mod dry_run;
 mod groups;
 mod holders;
+mod passing_on;
 mod policy;
 mod refusals;
 mod release;

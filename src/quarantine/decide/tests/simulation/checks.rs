@@ -64,7 +64,7 @@ impl Simulation {
         self.check_read_back(world, decision)?;
         self.check_accounted(world, decision)?;
         self.check_unknown_originals(world, decision)?;
-        self.note_forgery(world);
+        self.count_forgeries(world);
         let unfinished = decision.finalizer != FinalizerStep::Remove && (!deleting(claim) || finalized(claim));
         if unfinished && decision.actions.is_empty() && decision.again == Again::Never {
             return broken(9, "something is left, and nobody looks again");
