@@ -53,7 +53,7 @@ pub struct Simulation {
     late: Vec<operator::Late>,
     /// Claims that were let go by policy Retain.
     retained: BTreeSet<String>,
-    /// The interfaces of their records.
+    /// The interfaces of their records, until somebody records them anew.
     given_up: BTreeSet<String>,
     /// Whether every release had to wait for a person when the claim's first records were stored.
     approval_asked: BTreeMap<String, bool>,

@@ -266,7 +266,9 @@ impl Simulation {
             let holds =
                 |claim: &Quarantine| record(claim, &interface_id).is_some_and(|record| !record.state.is_final());
             let wanted = self.api.claims.values().any(|claim| holds(claim) || self.lost_record(claim, &interface_id))
-                || self.retained.contains(&claim_uid);
+                // Given up as it is, whoever sent it: nobody would give it back any more.
+                || self.retained.contains(&claim_uid)
+                || self.given_up.contains(&interface_id);
             if applied && isolates && !wanted {
                 return broken(4, format!("{interface_id} is isolated by a swap that arrives after it was let go"));
             }

@@ -70,7 +70,9 @@ impl Simulation {
         let asked = self.api.class_of(stored).spec.release_approval == ReleaseApproval::Always;
         self.approval_asked.entry(uid.clone()).or_insert(asked);
         for record in stored.status.iter().flat_map(|status| &status.interfaces) {
-            self.recorded_by.insert((uid.clone(), record.id.clone()));
+            if self.recorded_by.insert((uid.clone(), record.id.clone())) {
+                self.given_up.remove(&record.id);
+            }
             self.recorded.entry(record.id.clone()).or_default().extend(record.original_security_groups.clone());
         }
     }
