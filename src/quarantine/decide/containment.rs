@@ -96,6 +96,18 @@ pub fn record_lost(draft: &mut Draft<'_>, view: &View) -> Vec<String> {
     isolated
 }
 
+/// Makes the records of the other interfaces, too, where some were lost: the read may be older than their swap, or that
+/// is still on its way.
+pub fn record_rest(draft: &mut Draft<'_>, view: &View) {
+    let found = draft.status.interfaces.len();
+    record_new(draft, view);
+    for record in draft.status.interfaces.iter_mut().skip(found) {
+        record.recorded_from = RecordSource::Tags;
+    }
+    // Nothing is isolated here, so no group is made or mended either.
+    draft.actions.clear();
+}
+
 /// Brings every recorded interface to its isolation group, and its tags in line.
 ///
 /// While a release is held, what it had already given back stays so, and tags stay as they are: a person decides by

@@ -311,5 +311,6 @@ fn find_lost_records(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View
         return Some(FinalizerStep::Keep);
     }
     draft.warn(Reason::RecordsLost, message);
+    containment::record_rest(draft, view);
     None
 }

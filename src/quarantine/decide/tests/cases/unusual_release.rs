@@ -212,3 +212,13 @@ fn groups_that_the_tags_of_the_lost_record_name_are_the_originals_without_asking
     assert_eq!(lost.record("eni-2").recorded_from, RecordSource::Interface);
     assert_eq!(lost.later(90).deleted().look().finalizer, FinalizerStep::Remove);
 }
+
+#[test]
+fn where_one_record_is_lost_an_interface_that_a_read_shows_with_its_own_groups_is_given_back_too() {
+    let lost = held().deleted().wiped().annotated(RELEASE_ANNOTATION, "approved");
+    let mut stale = lost.clone().with("eni-2", &["sg-a", "sg-b"]);
+    assert_eq!(stale.look().finalizer, FinalizerStep::Keep);
+    let mut later = stale.later(10).with("eni-2", &[ISOLATION]);
+    assert_eq!(later.look().finalizer, FinalizerStep::Remove);
+    assert_eq!((later.carried("eni-1"), later.carried("eni-2")), (groups(&["sg-web"]), groups(&["sg-a", "sg-b"])));
+}
