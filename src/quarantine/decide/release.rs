@@ -121,11 +121,11 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     // A swap that this reconcile sent beside the restore, while the release was held, may be the later of the two.
     let swapped = draft.outcomes.of(ActionKind::Isolate, &record.id).is_some();
     let acknowledged = draft.outcomes.succeeded(ActionKind::Restore, &record.id) && !swapped;
-    let changed_for = last_change(record).map(|at| since(at, draft.now()));
-    let settled = acknowledged || changed_for.is_none_or(|changed_for| changed_for > UNSETTLED);
+    let unsettled = unsettled_for(draft, record);
+    let settled = acknowledged || unsettled.is_none();
     let ours = interface::carries_any(seen, &record.isolation_groups);
-    if !settled && let Some(changed_for) = changed_for {
-        draft.look_again(Again::After(UNSETTLED + STALE_READ_PAUSE - changed_for));
+    if !settled && let Some(rest) = unsettled {
+        draft.look_again(Again::After(rest));
     }
 
     let Some(originals) = record.original_security_groups.clone() else {
@@ -190,6 +190,14 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         record.message = None;
     }
     draft.act(Action::Restore { interface_id: record.id.clone(), groups: wanted });
+}
+
+/// How long until a read can no longer be older than the last swap attempt. None: it can't be.
+pub fn unsettled_for(draft: &Draft<'_>, record: &InterfaceStatus) -> Option<Duration> {
+    let changed_for = last_change(record).map(|at| since(at, draft.now()));
+    changed_for
+        .filter(|changed_for| *changed_for <= UNSETTLED)
+        .map(|changed_for| UNSETTLED + STALE_READ_PAUSE - changed_for)
 }
 
 /// When a swap was last tried. Of an interface that was isolated when its record was made nobody knows: it may have been

@@ -1,13 +1,13 @@
 //! The second copy of the records, as tags on the interfaces: written beside a record, compared at a release, removed
 //! with it. Pure. What the tags are is told by `tags`; what a lost record takes from them, by `containment`.
 
-use super::{draft::Draft, holders, interface};
+use super::{draft::Draft, holders, interface, release};
 use crate::{
     api::{InterfaceState, InterfaceStatus},
     aws::model::{Interface, Tags},
     quarantine::{
         tags,
-        world::{Action, ActionKind, Holder, View},
+        world::{Action, ActionKind, Again, Holder, View},
     },
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +71,15 @@ pub fn remove(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) -
     {
         let Some(seen) = view.interface(&record.id) else { continue };
         let present = tags::ours(&seen.tags).next().is_some();
-        if !present || are_anothers(draft, seen) || draft.outcomes.succeeded(ActionKind::Untag, &record.id) {
+        if !present || are_keepers(draft, seen) || draft.outcomes.succeeded(ActionKind::Untag, &record.id) {
+            continue;
+        }
+        if tell_lost_record(draft, seen) {
+            // Unless the read is older than the restore.
+            if let Some(rest) = release::unsettled_for(draft, record) {
+                draft.look_again(Again::After(rest));
+                clean = false;
+            }
             continue;
         }
         clean = false;
@@ -94,12 +102,17 @@ fn keys(draft: &Draft<'_>, record: &InterfaceStatus, seen: &Interface) -> Vec<St
     keys.into_iter().collect()
 }
 
-/// Whether the tags are another claim's by now: it has a record of the interface; or had one and lost it, and the
-/// interface is isolated as they say. Then they are all that tells the originals.
-fn are_anothers(draft: &Draft<'_>, seen: &Interface) -> bool {
+/// Whether the tags are those of another claim that has a record of the interface.
+fn are_keepers(draft: &Draft<'_>, seen: &Interface) -> bool {
     let Some(told) = tags::read(&seen.tags) else { return false };
     let has_record = |holder: &Holder| holder.record(&seen.id).is_some_and(|record| !record.state.is_final());
-    let holds = draft.facts.holders.iter().filter(|holder| holder.uid == told.quarantine_uid).any(has_record);
+    draft.facts.holders.iter().filter(|holder| holder.uid == told.quarantine_uid).any(has_record)
+}
+
+/// Whether the tags name another claim, and the interface is isolated as they say. That claim's record may be lost: then
+/// they are all that tells the originals.
+fn tell_lost_record(draft: &Draft<'_>, seen: &Interface) -> bool {
+    let Some(told) = tags::read(&seen.tags) else { return false };
     let own = draft.facts.claim.metadata.uid.as_ref() == Some(&told.quarantine_uid);
-    !own && (holds || interface::carries_any(seen, &told.isolation_groups))
+    !own && interface::carries_any(seen, &told.isolation_groups)
 }

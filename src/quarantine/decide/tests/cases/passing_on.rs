@@ -11,9 +11,10 @@ use crate::{
     aws::problem::Problem,
     quarantine::{
         tags,
-        world::{Action, ActionKind, FinalizerStep, Holder},
+        world::{Action, ActionKind, Again, FinalizerStep, Holder},
     },
 };
+use std::time::Duration;
 
 const ELSEWHERE: &str = "i-0fffffffffffffff0";
 
@@ -155,6 +156,22 @@ fn of_two_that_recorded_other_originals_only_the_one_whose_instance_it_is_writes
     let theirs = tags::of_record(&there.records[0], &there.uid, CLUSTER);
     let mut here = beside(moved(held(), "eni-1", Some(ELSEWHERE)), there).tagged("eni-1", theirs);
     assert_eq!(here.look().actions, []);
+}
+
+#[test]
+fn tags_that_an_old_read_shows_of_the_claim_before_are_not_left_right_after_a_swap() {
+    let tags = tags::of_record(&held().record("eni-1"), "uid-of-the-claim-before", CLUSTER);
+    let restored = held().deleted().refusing(ActionKind::Untag, "eni-1", refused("RequestLimitExceeded")).looked();
+    let swapped_lately = restored.willing().told(|facts| {
+        let status = facts.claim.status.as_mut().expect("has a status");
+        status.interfaces[0].changed_at = Some(Time(facts.now));
+    });
+    let mut stale = swapped_lately.clone().with("eni-1", &[ISOLATION]).tagged("eni-1", tags);
+    assert_eq!(
+        (stale.look().finalizer, stale.look().again),
+        (FinalizerStep::Keep, Again::After(Duration::from_secs(61)))
+    );
+    assert_eq!(swapped_lately.later(61).look().finalizer, FinalizerStep::Remove);
 }
 
 /// eni-1 was given back; then another claim isolated it, and this one's release goes on.
