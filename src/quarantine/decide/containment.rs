@@ -17,7 +17,7 @@ use crate::{
     },
     quarantine::{
         tags,
-        world::{Action, ActionKind, Again, View},
+        world::{Action, ActionKind, Again, Facts, View},
     },
 };
 use std::{
@@ -125,6 +125,8 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
     for record in records.iter_mut().filter(|record| !left_alone(record)) {
         match view.interface(&record.id) {
             Some(seen) => isolate(draft, view, record, seen),
+            // Taken over just now: nobody has looked for it by its id yet.
+            None if !was_recorded(facts, &record.id) => draft.look_again(Again::After(STALE_READ_PAUSE)),
             None => interface::missing(draft, record),
         }
     }
@@ -132,6 +134,10 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
         second_copy::write(draft, view, &records);
     }
     draft.status.interfaces = records;
+}
+
+fn was_recorded(facts: &Facts, id: &str) -> bool {
+    facts.claim.status.iter().flat_map(|status| &status.interfaces).any(|record| record.id == id)
 }
 
 /// Notes what a read shows, and changes nothing in AWS: for a claim that may not act now.

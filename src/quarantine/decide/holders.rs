@@ -235,10 +235,13 @@ pub fn known_record<'a>(facts: &'a Facts, id: &str) -> Option<&'a InterfaceStatu
     known.min_by_key(|record| record.state.is_final())
 }
 
-/// An interface that came back is held here again.
+/// An interface that came back is held here again, before it is said which group it gets.
 pub fn take_back_returned(draft: &mut Draft<'_>, view: &View) {
-    let returned =
-        |record: &&mut InterfaceStatus| record.state == InterfaceState::TakenOver && view.own.contains(&record.id);
+    let returned = |record: &&mut InterfaceStatus| match record.state {
+        InterfaceState::TakenOver => view.own.contains(&record.id),
+        InterfaceState::Gone => view.interface(&record.id).is_some(),
+        _ => false,
+    };
     if draft.facts.claim.metadata.deletion_timestamp.is_none() {
         for record in draft.status.interfaces.iter_mut().filter(returned) {
             record.state = InterfaceState::Isolating;

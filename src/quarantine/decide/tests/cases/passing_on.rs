@@ -231,3 +231,13 @@ fn a_restore_that_waits_for_a_swap_whose_answer_nobody_heard_says_so() {
     let mut heard = waits.later(10);
     assert_eq!((heard.look().finalizer, heard.carried("eni-1")), (FinalizerStep::Remove, groups(&["sg-web"])));
 }
+
+#[test]
+fn what_was_taken_over_just_now_is_looked_for_by_its_id_before_it_counts_as_missing() {
+    let going = Holder { deleting: true, eligible: false, ..held().holder() };
+    let mut heir = beside(scene().called("second", "uid-2").without("eni-1"), going);
+    let takes = heir.look();
+    assert_eq!((heir.record("eni-1").missing_since, takes.again), (None, Again::After(Duration::from_secs(1))));
+    heir.look();
+    assert_eq!(heir.record("eni-1").state, InterfaceState::Missing);
+}
