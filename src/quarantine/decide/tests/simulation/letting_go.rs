@@ -154,7 +154,11 @@ impl Simulation {
             .ec2
             .interfaces
             .values()
-            .filter(|eni| eni.present().is_some_and(|seen| seen.instance_id.as_deref() == named_instance(claim)))
+            // What was attached after the read that is decided from isn't seen by it.
+            .filter(|eni| {
+                let attached = |seen: &Interface| seen.instance_id.as_deref() == named_instance(claim);
+                eni.present().is_some() && eni.readable(self.now).into_iter().flatten().all(attached)
+            })
             // Another one that lost its record finds it again.
             .filter(|eni| {
                 eni.present()
