@@ -30,6 +30,9 @@ impl Simulation {
         if retain {
             self.tally.count("claims retained");
             self.retained.extend(claim.metadata.uid.clone());
+            // Those of records that were lost, too.
+            let uid = claim.metadata.uid.clone().unwrap_or_default();
+            self.given_up.extend(self.recorded_by.iter().filter(|(by, _)| *by == uid).map(|(_, id)| id.clone()));
             self.given_up
                 .extend(claim.status.iter().flat_map(|status| &status.interfaces).map(|given| given.id.clone()));
             return Ok(());
