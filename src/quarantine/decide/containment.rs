@@ -7,17 +7,17 @@
 use super::{
     conditions::{self, Aspect},
     draft::{Draft, since},
-    group, holders, interface,
+    group, holders, interface, second_copy,
 };
 use crate::{
     api::{ADOPT_ANNOTATION, ConditionType, InterfaceState, InterfaceStatus, Reason, RecordSource},
     aws::{
-        model::{Interface, Tags},
+        model::Interface,
         problem::{Disposition, Problem},
     },
     quarantine::{
         tags,
-        world::{Action, ActionKind, Again, View},
+        world::{Action, ActionKind, Again, Facts, View},
     },
 };
 use std::{
@@ -48,8 +48,7 @@ pub fn record_new(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
     for seen in view.own_interfaces() {
         if let Some(record) = draft.status.interfaces.iter().find(|record| record.id == seen.id) {
             if deleting && record.state == InterfaceState::TakenOver {
-                let message = record.message.clone().unwrap_or_default();
-                unrecorded.insert(seen.id.clone(), Problem::new(Disposition::Wait, Reason::HeldByAnother, message));
+                unrecorded.insert(seen.id.clone(), kept_elsewhere(record));
             }
             continue;
         }
@@ -60,7 +59,10 @@ pub fn record_new(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
             .and_then(|()| group::for_vpc(draft, view, &seen.vpc_id))
             .and_then(|group| new_record(draft, view, seen, group));
         match made {
-            Ok(record) => draft.status.interfaces.push(record),
+            Ok(mut record) => {
+                interface::suppose_sent(draft, &mut record);
+                draft.status.interfaces.push(record);
+            }
             Err(problem) => {
                 draft.look_after(&problem);
                 unrecorded.insert(seen.id.clone(), problem);
@@ -71,10 +73,12 @@ pub fn record_new(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
 }
 
 /// Makes records again where they were lost and the interface is isolated, from what it and its tags tell. All interfaces
-/// that are isolated: those that another cluster holds, and those whose isolation only tags tell, get no record.
+/// that are isolated and that no other claim gives back: those that another cluster holds, and those whose isolation
+/// only tags tell, get no record.
 pub fn record_lost(draft: &mut Draft<'_>, view: &View) -> Vec<String> {
     let mut isolated = Vec::new();
-    for seen in view.own_interfaces() {
+    let facts = draft.facts;
+    for seen in view.own_interfaces().filter(|seen| !holders::is_given_back_by_another(facts, seen)) {
         let known = |group: &&String| view.group(group).is_some() || draft.facts.isolation_groups.contains(*group);
         let Some(group) = seen.groups.iter().find(known).cloned() else {
             if tags::read(&seen.tags).is_some_and(|told| interface::carries_any(seen, &told.isolation_groups)) {
@@ -83,12 +87,25 @@ pub fn record_lost(draft: &mut Draft<'_>, view: &View) -> Vec<String> {
             continue;
         };
         isolated.push(seen.id.clone());
-        if let Ok(record) = refuse_elsewhere(draft, seen).and_then(|()| new_record(draft, view, seen, group)) {
+        if let Ok(mut record) = refuse_elsewhere(draft, seen).and_then(|()| new_record(draft, view, seen, group)) {
+            interface::suppose_sent(draft, &mut record);
             // Whatever it was made from: its release waits for a person.
             draft.status.interfaces.push(InterfaceStatus { recorded_from: RecordSource::Tags, ..record });
         }
     }
     isolated
+}
+
+/// Makes the records of the other interfaces, too, where some were lost: the read may be older than their swap, or that
+/// is still on its way.
+pub fn record_rest(draft: &mut Draft<'_>, view: &View) {
+    let found = draft.status.interfaces.len();
+    record_new(draft, view);
+    for record in draft.status.interfaces.iter_mut().skip(found) {
+        record.recorded_from = RecordSource::Tags;
+    }
+    // Nothing is isolated here, so no group is made or mended either.
+    draft.actions.clear();
 }
 
 /// Brings every recorded interface to its isolation group, and its tags in line.
@@ -108,13 +125,19 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
     for record in records.iter_mut().filter(|record| !left_alone(record)) {
         match view.interface(&record.id) {
             Some(seen) => isolate(draft, view, record, seen),
+            // Taken over just now: nobody has looked for it by its id yet.
+            None if !was_recorded(facts, &record.id) => draft.look_again(Again::After(STALE_READ_PAUSE)),
             None => interface::missing(draft, record),
         }
     }
     if !deleting {
-        tag(draft, view, &records);
+        second_copy::write(draft, view, &records);
     }
     draft.status.interfaces = records;
+}
+
+fn was_recorded(facts: &Facts, id: &str) -> bool {
+    facts.claim.status.iter().flat_map(|status| &status.interfaces).any(|record| record.id == id)
 }
 
 /// Notes what a read shows, and changes nothing in AWS: for a claim that may not act now.
@@ -129,13 +152,24 @@ pub fn watch_all(draft: &mut Draft<'_>, view: &View, still: &Aspect) -> Unrecord
             None => interface::missing(draft, record),
         }
     }
-    let unrecorded = view.own_interfaces().filter(|seen| records.iter().all(|record| record.id != seen.id));
     let why =
         |seen: &Interface| format!("Carries {} and has no record yet. {}", interface::carried(seen), still.message);
-    let unrecorded =
-        unrecorded.map(|seen| (seen.id.clone(), Problem::new(Disposition::Stop, still.reason, why(seen)))).collect();
+    let unrecorded = view.own_interfaces().filter_map(|seen| {
+        let problem = match records.iter().find(|record| record.id == seen.id) {
+            None => Problem::new(Disposition::Stop, still.reason, why(seen)),
+            Some(record) if record.state == InterfaceState::TakenOver => kept_elsewhere(record),
+            Some(_) => return None,
+        };
+        Some((seen.id.clone(), problem))
+    });
+    let unrecorded = unrecorded.collect();
     draft.status.interfaces = records;
     unrecorded
+}
+
+/// It came back to the instance, and another claim has its record: this one doesn't say whether it is isolated.
+fn kept_elsewhere(record: &InterfaceStatus) -> Problem {
+    Problem::new(Disposition::Wait, Reason::HeldByAnother, record.message.clone().unwrap_or_default())
 }
 
 fn watch(draft: &Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface, still: &str) {
@@ -194,9 +228,13 @@ fn new_record(draft: &Draft<'_>, view: &View, seen: &Interface, group: String) -
 
     let evidence = tags::read(&seen.tags);
     let touched = seen.groups.iter().any(|group| isolating.contains(group));
-    let told = evidence.as_ref().filter(|_| touched).and_then(|evidence| {
+    let told = evidence.as_ref().and_then(|evidence| {
         without_isolation(evidence.original_groups.as_deref().filter(|told| tags::are_groups(told))?)
     });
+    // Its own tags tell that a record was lost: what it carries since may be somebody else's doing.
+    let own = |evidence: &tags::Evidence| Some(&evidence.quarantine_uid) == draft.facts.claim.metadata.uid.as_ref();
+    let changed_since_lost = |told: &Vec<String>| !interface::carries_exactly(seen, told);
+    let told = told.filter(|told| touched || (evidence.as_ref().is_some_and(own) && changed_since_lost(told)));
     // The read may be older than the restore of a claim that goes.
     let given_back = known.filter(|_| touched).and_then(|known| known.original_security_groups.clone());
     // Where only tags say that what it carries isolates, what it carries is kept: others can write tags. A person decides.
@@ -354,34 +392,6 @@ pub fn managed_by_aws(seen: &Interface) -> Option<Problem> {
     let message =
         format!("{} is managed by {owner}, and AWS refuses changes to it: isolate it through that service.", seen.id);
     Some(Problem::new(Disposition::Stop, Reason::InterfaceManagedByAws, message))
-}
-
-/// Writes the second copy: one call per distinct record, after the swap. What else stands there under our prefix goes:
-/// a part too many would read as a group too many.
-fn tag(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) {
-    let mut by_tags: BTreeMap<Tags, Vec<String>> = BTreeMap::new();
-    let mut by_surplus: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.state == InterfaceState::Isolated) {
-        let Some(seen) = view.interface(&record.id) else { continue };
-        let wanted = tags::of_record(
-            record,
-            draft.facts.claim.metadata.uid.as_deref().unwrap_or_default(),
-            &draft.facts.operator.cluster_uid,
-        );
-        let surplus: Vec<String> = tags::ours(&seen.tags).filter(|key| !wanted.contains_key(*key)).cloned().collect();
-        if !surplus.is_empty() && draft.outcomes.of(ActionKind::Untag, &record.id).is_none() {
-            by_surplus.entry(surplus).or_default().push(record.id.clone());
-        }
-        if !tags::hold(&seen.tags, &wanted) && draft.outcomes.of(ActionKind::Tag, &record.id).is_none() {
-            by_tags.entry(wanted).or_default().push(record.id.clone());
-        }
-    }
-    for (keys, interface_ids) in by_surplus {
-        draft.act(Action::Untag { interface_ids, keys });
-    }
-    for (tags, interface_ids) in by_tags {
-        draft.act(Action::Tag { interface_ids, tags });
-    }
 }
 
 fn settle(record: &mut InterfaceStatus, state: InterfaceState, message: Option<String>) {

@@ -24,7 +24,8 @@ use std::collections::BTreeSet;
 /// What is in force on a recorded interface of the same VPC stays in force. A managed group that isn't there yet, or
 /// whose rules aren't in line, becomes an action, and the interface waits for it.
 pub fn for_vpc(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<String, Problem> {
-    if let Some(in_force) = in_force_in(&draft.status, vpc_id).filter(|id| is_declared(draft, view, id)) {
+    let in_force = in_force_in(&draft.status, vpc_id).filter(|id| is_declared(draft, view, id));
+    if let Some(in_force) = in_force.filter(|id| !opens_and_can_be_mended(draft, view, id)) {
         return Ok(in_force);
     }
     let admitted = match draft.status.admitted_group.clone() {
@@ -36,6 +37,15 @@ pub fn for_vpc(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<Strin
         AdmittedGroup { name: Some(name), .. } => by_name(view, &name, vpc_id),
         AdmittedGroup { id: None, name: None, .. } => managed(draft, view, vpc_id),
     }
+}
+
+/// A managed group with egress is mended before another interface gets it. Where that fails, a group that lets out
+/// isolates better than none.
+fn opens_and_can_be_mended(draft: &Draft<'_>, view: &View, id: &str) -> bool {
+    let known = managed_groups_here(draft).iter().any(|group| group.group_id == id);
+    let lets_out = view.group(id).is_some_and(|group| !group.egress.is_empty());
+    let refused = draft.outcomes.problem(ActionKind::MendGroup, id).is_some();
+    known && lets_out && !refused && managed_declaration(draft).is_some()
 }
 
 /// Whether this group is one that the claim was admitted with. What can't be told apart counts as such.

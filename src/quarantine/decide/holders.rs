@@ -7,14 +7,17 @@
 use super::{
     conditions::{Aspect, Progress, Verdict},
     draft::Draft,
-    group,
+    group, interface,
 };
 use crate::{
     api::{
         ConditionStatus, ConditionType, FINALIZER, HeldBy, InterfaceState, InterfaceStatus, Mode, Quarantine,
         QuarantineClass, Reason,
     },
-    aws::problem::{Disposition, Problem},
+    aws::{
+        model::Interface,
+        problem::{Disposition, Problem},
+    },
     quarantine::world::{Facts, Holder, View},
 };
 use jiff::Timestamp;
@@ -56,12 +59,14 @@ impl Holder {
         self.records.iter().find(|record| record.id == id)
     }
 
-    /// Whether the way back of this interface is safe with it: it stays, and knows as much.
-    fn covers(&self, record: &InterfaceStatus) -> bool {
+    /// Whether the way back of this interface is safe with it: it stays, and knows as much, also of swaps that may
+    /// still arrive. Of one that it doesn't know it couldn't wait before it gives the interface back.
+    fn covers(&self, record: &InterfaceStatus, now: Timestamp) -> bool {
         let held = self.record(&record.id).filter(|held| !held.state.is_final());
         let knows_as_much = |held: &InterfaceStatus| {
-            record.original_security_groups.is_none()
-                || held.original_security_groups == record.original_security_groups
+            (record.original_security_groups.is_none()
+                || held.original_security_groups == record.original_security_groups)
+                && interface::on_their_way(record, now).all(|sent| held.unanswered_at.contains(sent))
         };
         !self.deleting && self.finalized && held.is_some_and(knows_as_much)
     }
@@ -125,13 +130,14 @@ pub fn inherits(facts: &Facts, driver: &Holder) -> bool {
 pub fn take_over(draft: &mut Draft<'_>) {
     let facts = draft.facts;
     for going in of_same_instance(facts).filter(|holder| holder.deleting && holder.finalized) {
-        let taken: Vec<InterfaceStatus> = going
+        let mut taken: Vec<InterfaceStatus> = going
             .records
             .iter()
             .filter(|record| !record.state.is_final())
             .filter(|record| draft.status.interfaces.iter().all(|own| own.id != record.id))
             .map(taken)
             .collect();
+        taken.iter_mut().for_each(|record| interface::suppose_sent(draft, record));
         if !taken.is_empty() {
             draft.status.interfaces.extend(taken);
             let from = format!("{}/{}", going.namespace, going.name);
@@ -166,7 +172,7 @@ pub fn awaited(facts: &Facts) -> Option<&Holder> {
 pub fn hand_over(draft: &mut Draft<'_>) {
     let facts = draft.facts;
     for record in draft.status.interfaces.iter_mut().filter(|record| !record.state.is_final()) {
-        if let Some(keeper) = facts.holders.iter().find(|holder| holder.covers(record)) {
+        if let Some(keeper) = facts.holders.iter().find(|holder| holder.covers(record, facts.now)) {
             record.state = InterfaceState::TakenOver;
             record.message = Some(kept_by(keeper).message);
         }
@@ -229,10 +235,13 @@ pub fn known_record<'a>(facts: &'a Facts, id: &str) -> Option<&'a InterfaceStatu
     known.min_by_key(|record| record.state.is_final())
 }
 
-/// An interface that came back is held here again.
+/// An interface that came back is held here again, before it is said which group it gets.
 pub fn take_back_returned(draft: &mut Draft<'_>, view: &View) {
-    let returned =
-        |record: &&mut InterfaceStatus| record.state == InterfaceState::TakenOver && view.own.contains(&record.id);
+    let returned = |record: &&mut InterfaceStatus| match record.state {
+        InterfaceState::TakenOver => view.own.contains(&record.id),
+        InterfaceState::Gone => view.interface(&record.id).is_some(),
+        _ => false,
+    };
     if draft.facts.claim.metadata.deletion_timestamp.is_none() {
         for record in draft.status.interfaces.iter_mut().filter(returned) {
             record.state = InterfaceState::Isolating;
@@ -241,16 +250,38 @@ pub fn take_back_returned(draft: &mut Draft<'_>, view: &View) {
     }
 }
 
+/// Whether another claim gives the interface back: it has a record, and stays; or it goes, and knows the isolation group
+/// that the interface carries. Else it would leave it for somebody else's.
+pub fn is_given_back_by_another(facts: &Facts, seen: &Interface) -> bool {
+    let gives_back = |holder: &Holder| {
+        let record = holder.record(&seen.id).filter(|record| !record.state.is_final());
+        record.is_some_and(|record| !holder.deleting || interface::carries_any(seen, &record.isolation_groups))
+    };
+    facts.holders.iter().filter(|holder| holder.finalized).any(gives_back)
+}
+
 /// The claim that stays and has a record of the interface.
 pub fn keeper<'a>(facts: &'a Facts, id: &str) -> Option<&'a Holder> {
     let live = |holder: &&Holder| holder.record(id).is_some_and(|record| !record.state.is_final());
     facts.holders.iter().filter(|holder| !holder.deleting && holder.finalized).find(live)
 }
 
-/// Whether the interface is attached to another instance, whose claim has a record of it, be it on its way out too.
+/// Whether a claim of another instance comes before this one for an interface that isn't attached to this one's
+/// instance: it is attached to that one's, or hangs on nobody's and that claim is the older.
+fn precedes(facts: &Facts, seen: &Interface, other: &Holder) -> bool {
+    let at = seen.instance_id.as_deref();
+    let attached = |holder: &Holder| at.is_some() && holder.instance_id.as_deref() == at;
+    let nobodys = !facts.holders.iter().any(attached);
+    // Claims of this instance come from a store that may be behind, and one of them drives.
+    let elsewhere = other.instance_id.as_deref() != named_instance(&facts.claim);
+    elsewhere && (attached(other) || (nobodys && other.age() < own_age(facts)))
+}
+
+/// Whether a claim of another instance that comes before this one has a record of the interface, be it on its way out
+/// too: two that isolate it with different groups would never come to rest.
 pub fn is_driven_elsewhere(facts: &Facts, view: &View, id: &str) -> bool {
-    let Some(at) = view.interface(id).and_then(|seen| seen.instance_id.as_deref()) else { return false };
-    let there = facts.holders.iter().filter(|holder| holder.finalized && holder.instance_id.as_deref() == Some(at));
+    let Some(seen) = view.interface(id).filter(|seen| !view.own.contains(&seen.id)) else { return false };
+    let there = facts.holders.iter().filter(|holder| holder.finalized && precedes(facts, seen, holder));
     there.filter_map(|holder| holder.record(id)).any(|record| !record.state.is_final())
 }
 
@@ -266,11 +297,8 @@ pub fn give_over_moved(draft: &mut Draft<'_>, view: &View) {
     let facts = draft.facts;
     for record in draft.status.interfaces.iter_mut().filter(|record| !record.state.is_final()) {
         let Some(seen) = view.interface(&record.id).filter(|seen| !view.own.contains(&seen.id)) else { continue };
-        let at = seen.instance_id.as_deref();
-        let attached = |holder: &Holder| at.is_some() && holder.instance_id.as_deref() == at;
-        let nobodys = !facts.holders.iter().any(attached);
-        let there = |holder: &&Holder| attached(holder) || (nobodys && holder.age() < own_age(facts));
-        if let Some(keeper) = facts.holders.iter().filter(there).find(|holder| holder.covers(record)) {
+        let mut there = facts.holders.iter().filter(|holder| precedes(facts, seen, holder));
+        if let Some(keeper) = there.find(|holder| holder.covers(record, facts.now)) {
             record.state = InterfaceState::TakenOver;
             record.message = Some(kept_by(keeper).message);
         }

@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, since};
 use crate::{
-    api::{InterfaceState, InterfaceStatus, Time},
+    api::{FINALIZER, InterfaceState, InterfaceStatus, Time},
     aws::{
         model::{Interface, Tags},
         problem::Problem,
@@ -66,11 +66,26 @@ pub fn about_to_change(draft: &Draft<'_>, record: &mut InterfaceStatus) {
     while record.unanswered_at.iter().any(|sent| sent.0 == at) {
         at += SignedDuration::from_secs(1);
     }
+    note_sent(record, at);
+    record.changed_at = Some(Time(at));
+}
+
+fn note_sent(record: &mut InterfaceStatus, at: Timestamp) {
     if record.unanswered_at.len() >= ATTEMPTS {
         record.unanswered_at.remove(0);
     }
     record.unanswered_at.push(Time(at));
-    record.changed_at = Some(Time(at));
+}
+
+/// A finalizer without records: they were lost, and with them what they knew of swaps on their way. One may have been
+/// sent just now.
+pub fn suppose_sent(draft: &Draft<'_>, record: &mut InterfaceStatus) {
+    let claim = &draft.facts.claim;
+    let finalized = claim.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
+    let lost = finalized && claim.status.as_ref().is_none_or(|status| status.interfaces.is_empty());
+    if lost && record.unanswered_at.iter().all(|sent| sent.0 != draft.now()) {
+        note_sent(record, draft.now());
+    }
 }
 
 /// An attempt that AWS has answered arrives no more, nor does one that was sent long ago.
@@ -82,10 +97,14 @@ pub fn hear(draft: &Draft<'_>, record: &mut InterfaceStatus) {
     record.unanswered_at.retain(|sent| Some(sent) != answered.as_ref() && since(sent, now) < ARRIVES_WITHIN);
 }
 
+/// The swaps whose answer nobody heard and that may still arrive.
+pub fn on_their_way(record: &InterfaceStatus, now: Timestamp) -> impl Iterator<Item = &Time> {
+    record.unanswered_at.iter().filter(move |sent| since(sent, now) < ARRIVES_WITHIN)
+}
+
 /// How long until nothing that was sent can arrive any more.
 pub fn until_heard(record: &InterfaceStatus, now: Timestamp) -> Option<Duration> {
-    let latest = record.unanswered_at.iter().map(|sent| since(sent, now)).min()?;
-    ARRIVES_WITHIN.checked_sub(latest).filter(|rest| !rest.is_zero())
+    on_their_way(record, now).map(|sent| ARRIVES_WITHIN - since(sent, now)).max()
 }
 
 /// Who may be writing this instance's groups or replacing the instance, as far as its tags show.

@@ -9,6 +9,7 @@
 //! | [`release`] | what brings every interface back? |
 //! | [`target`] | which instance does the claim's finding name? |
 //! | [`findings`] | what are findings told? |
+//! | [`second_copy`] | which tags stand on the interfaces beside the records? |
 //! | [`policy`] | what does the class of a held instance say otherwise now? |
 //! | [`report`], [`conditions`] | what does the status say? |
 
@@ -23,6 +24,7 @@ mod interface;
 mod policy;
 mod release;
 mod report;
+mod second_copy;
 pub mod target;
 #[cfg(test)]
 mod tests;
@@ -263,13 +265,9 @@ fn release(draft: &mut Draft<'_>, sight: &Sight) -> FinalizerStep {
 
 /// Another claim that wants the instance held gets the records first. None: nobody does, or nothing is left to pass on.
 fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
-    let over_already = release::is_over(draft);
     holders::hand_over(draft);
-    if over_already && !draft.status.interfaces.iter().any(|record| record.state == InterfaceState::TakenOver) {
-        return None;
-    }
     if release::is_over(draft) {
-        return Some(let_go(draft, sight));
+        return let_go(draft, sight);
     }
     let other = holders::awaited(draft.facts)?;
     let Verdict { progress, ready, .. } = holders::waits_for_succession(other);
@@ -277,7 +275,7 @@ fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
         Sight::Seen(_, view) => {
             let unrecorded = containment::watch_all(draft, view, &ready);
             if release::is_over(draft) {
-                return Some(let_go(draft, sight));
+                return let_go(draft, sight);
             }
             Verdict { progress, ready, ..report::of_containment(draft, view, &unrecorded) }
         }
@@ -288,19 +286,36 @@ fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
     Some(FinalizerStep::Keep)
 }
 
-/// Every interface is accounted for. What was given back before somebody wanted the instance held again loses our tags
-/// first.
-fn let_go(draft: &mut Draft<'_>, sight: &Sight) -> FinalizerStep {
-    if let Sight::Seen(_, view) = sight
-        && release::untag_all(draft, view)
-    {
-        if let Some(verdict) = release::unfinished(draft, view) {
-            conclude(draft, verdict);
+/// Every interface is accounted for, some of them with other claims. What was given back before loses our tags first.
+/// None: nothing was passed on, and the release ends as any other.
+fn let_go(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
+    let is_in = |states: &[InterfaceState]| draft.status.interfaces.iter().any(|record| states.contains(&record.state));
+    if !is_in(&[InterfaceState::TakenOver]) {
+        return None;
+    }
+    if is_in(&[InterfaceState::Restored, InterfaceState::NotOurs]) && !release::retains(draft) {
+        match sight {
+            Sight::Seen(_, view) => {
+                let records = draft.status.interfaces.clone();
+                if !second_copy::remove(draft, view, &records) {
+                    if let Some(verdict) = release::unfinished(draft, view) {
+                        conclude(draft, verdict);
+                    }
+                    return Some(FinalizerStep::Keep);
+                }
+            }
+            Sight::Resolved(target, finding) => {
+                resolve(draft, target, finding);
+                return Some(FinalizerStep::Keep);
+            }
+            Sight::Failed(_, problem) | Sight::Refused(problem) => {
+                refuse_release(draft, problem);
+                return Some(FinalizerStep::Keep);
+            }
         }
-        return FinalizerStep::Keep;
     }
     release::tell_released(draft);
-    FinalizerStep::Remove
+    Some(FinalizerStep::Remove)
 }
 
 /// The release can't go on; containment stands as it was.
@@ -316,10 +331,9 @@ fn find_lost_records(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View
         refuse_release(draft, &problem);
         return Some(FinalizerStep::Keep);
     }
-    let another_holds = draft.facts.holders.iter().any(|holder| holder.holds());
-    let isolated = if another_holds { Vec::new() } else { containment::record_lost(draft, view) };
+    let isolated = containment::record_lost(draft, view);
     if isolated.is_empty() {
-        if !another_holds && let Some(waits) = release::before_letting_go_without_records(draft) {
+        if let Some(waits) = release::before_letting_go_without_records(draft) {
             conclude(draft, waits);
             return Some(FinalizerStep::Keep);
         }
@@ -336,5 +350,6 @@ fn find_lost_records(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View
         return Some(FinalizerStep::Keep);
     }
     draft.warn(Reason::RecordsLost, message);
+    containment::record_rest(draft, view);
     None
 }

@@ -6,7 +6,7 @@
 use super::{
     conditions::{Aspect, Progress, Verdict, before},
     draft::{Draft, since},
-    interface,
+    interface, second_copy,
 };
 use crate::{
     api::{
@@ -17,20 +17,17 @@ use crate::{
         model::Interface,
         problem::{Disposition, Problem},
     },
-    quarantine::{
-        tags,
-        world::{Action, ActionKind, Again, View},
-    },
+    quarantine::world::{Action, ActionKind, Again, View},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::time::Duration;
 
 /// How long after a swap attempt a restore is sent whatever a read shows.
 pub const UNSETTLED: Duration = Duration::from_secs(60);
 
 const STALE_READ_PAUSE: Duration = Duration::from_secs(1);
+
+const STILL_ARRIVING: &str =
+    "An isolating call got no answer and may still arrive; its own groups are given back some seconds later.";
 
 /// Why the release waits for a person, where it does.
 pub fn held(draft: &Draft<'_>, view: &View) -> Option<Aspect> {
@@ -74,31 +71,11 @@ fn unusual(draft: &Draft<'_>, view: &View) -> Option<String> {
         Some("the CustomResourceDefinition of Quarantine is being deleted".to_owned())
     } else if let Some(id) = from_tags() {
         Some(format!("the record of {id} was lost and comes from the tags on the interface, which others can write"))
-    } else if let Some(id) = tags_differ(draft, view) {
+    } else if let Some(id) = second_copy::differs(draft, view) {
         Some(format!("the tags on {id} name other original groups than the record in this status"))
     } else {
         always.then(|| "it was admitted under releaseApproval: Always".to_owned())
     }
-}
-
-/// An interface whose tags name other original groups than its record.
-fn tags_differ(draft: &Draft<'_>, view: &View) -> Option<String> {
-    let uid = draft.facts.claim.metadata.uid.as_deref().unwrap_or_default();
-    draft
-        .status
-        .interfaces
-        .iter()
-        .filter(|record| !record.state.is_final())
-        .find(|record| {
-            let told = view.interface(&record.id).and_then(|seen| tags::read(&seen.tags));
-            let named = told.filter(|told| told.quarantine_uid == uid).and_then(|told| told.original_groups);
-            named.is_some_and(|named| !same(&named, record.original_security_groups.as_deref().unwrap_or_default()))
-        })
-        .map(|record| record.id.clone())
-}
-
-fn same(some: &[String], others: &[String]) -> bool {
-    some.iter().collect::<BTreeSet<_>>() == others.iter().collect()
 }
 
 /// Gives up every interface as it is: nothing in AWS is asked or changed.
@@ -128,7 +105,7 @@ pub fn restore_all(draft: &mut Draft<'_>, view: &View) -> bool {
             None => interface::missing(draft, record),
         }
     }
-    let clean = untag(draft, view, &records);
+    let clean = second_copy::remove(draft, view, &records);
     let ended = records.iter().all(|record| record.state.is_final());
     draft.status.interfaces = records;
     ended && clean
@@ -140,11 +117,11 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     // A swap that this reconcile sent beside the restore, while the release was held, may be the later of the two.
     let swapped = draft.outcomes.of(ActionKind::Isolate, &record.id).is_some();
     let acknowledged = draft.outcomes.succeeded(ActionKind::Restore, &record.id) && !swapped;
-    let changed_for = last_change(record).map(|at| since(at, draft.now()));
-    let settled = acknowledged || changed_for.is_none_or(|changed_for| changed_for > UNSETTLED);
+    let unsettled = unsettled_for(draft, record);
+    let settled = acknowledged || unsettled.is_none();
     let ours = interface::carries_any(seen, &record.isolation_groups);
-    if !settled && let Some(changed_for) = changed_for {
-        draft.look_again(Again::After(UNSETTLED + STALE_READ_PAUSE - changed_for));
+    if !settled && let Some(rest) = unsettled {
+        draft.look_again(Again::After(rest));
     }
 
     let Some(originals) = record.original_security_groups.clone() else {
@@ -161,6 +138,10 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     };
     if let Some(rest) = interface::until_heard(record, draft.now()) {
         draft.look_again(Again::After(rest));
+        if record.state != InterfaceState::RestoreHeld {
+            record.state = InterfaceState::Restoring;
+            record.message = Some(STILL_ARRIVING.to_owned());
+        }
         return;
     }
     let (wanted, missing) = still_there(&originals, view);
@@ -207,6 +188,14 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     draft.act(Action::Restore { interface_id: record.id.clone(), groups: wanted });
 }
 
+/// How long until a read can no longer be older than the last swap attempt. None: it can't be.
+pub fn unsettled_for(draft: &Draft<'_>, record: &InterfaceStatus) -> Option<Duration> {
+    let changed_for = last_change(record).map(|at| since(at, draft.now()));
+    changed_for
+        .filter(|changed_for| *changed_for <= UNSETTLED)
+        .map(|changed_for| UNSETTLED + STALE_READ_PAUSE - changed_for)
+}
+
 /// When a swap was last tried. Of an interface that was isolated when its record was made nobody knows: it may have been
 /// just before.
 fn last_change(record: &InterfaceStatus) -> Option<&Time> {
@@ -239,42 +228,6 @@ fn left_alone(draft: &mut Draft<'_>, record: &mut InterfaceStatus, seen: &Interf
     record.state = InterfaceState::NotOurs;
     record.message = Some(interface::bounded(&message, 1024));
     draft.warn(Reason::InterfaceNotOurs, message);
-}
-
-/// Removes our tags from interfaces that were given back. True when there is something to remove.
-pub fn untag_all(draft: &mut Draft<'_>, view: &View) -> bool {
-    let records = draft.status.interfaces.clone();
-    untag(draft, view, &records);
-    !draft.actions.is_empty()
-}
-
-/// Removes our tags from interfaces that are accounted for. True when none is left.
-fn untag(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) -> bool {
-    let mut by_keys: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
-    let mut clean = true;
-    for record in
-        records.iter().filter(|record| matches!(record.state, InterfaceState::Restored | InterfaceState::NotOurs))
-    {
-        let Some(seen) = view.interface(&record.id) else { continue };
-        let keys: Vec<String> = tags::ours(&seen.tags).cloned().collect();
-        let told = tags::read(&seen.tags);
-        if told.is_some_and(|told| draft.facts.holders.iter().any(|holder| holder.uid == told.quarantine_uid)) {
-            // It is another claim's by now.
-            continue;
-        }
-        if keys.is_empty() || draft.outcomes.succeeded(ActionKind::Untag, &record.id) {
-            continue;
-        }
-        clean = false;
-        match draft.outcomes.problem(ActionKind::Untag, &record.id).cloned() {
-            Some(problem) => draft.look_after(&problem),
-            None => by_keys.entry(keys).or_default().push(record.id.clone()),
-        }
-    }
-    for (keys, interface_ids) in by_keys {
-        draft.act(Action::Untag { interface_ids, keys });
-    }
-    clean
 }
 
 /// Why the release isn't done yet. None: what stood in the way is being tried again, and stays told as it is until it is
@@ -322,7 +275,8 @@ pub fn unfinished(draft: &Draft<'_>, view: &View) -> Option<Verdict> {
     } else if left.iter().any(|record| record.state == InterfaceState::Missing) {
         (Progress::Working, Reason::VerifyingGone, told.join(" "))
     } else {
-        going_on(left.len())
+        let (progress, reason, message) = going_on(left.len());
+        (progress, reason, format!("{message} {}", told.join(" ")).trim_end().to_owned())
     };
     Some(Verdict {
         progress,
@@ -338,14 +292,13 @@ pub fn unfinished(draft: &Draft<'_>, view: &View) -> Option<Verdict> {
     })
 }
 
-/// A finalizer without records goes after two looks a minute apart that show nothing isolated: the records may have been
-/// lost right after a swap that the first look doesn't show yet.
+/// A finalizer without records goes after two looks a minute apart that show nothing isolated but what other claims
+/// hold: the records may have been lost right after a swap that the first look doesn't show yet.
 pub fn before_letting_go_without_records(draft: &mut Draft<'_>) -> Option<Verdict> {
     let first = draft.status.records_missing_since.get_or_insert(Time(draft.facts.now)).clone();
     let rest = UNSETTLED.checked_sub(since(&first, draft.now())).filter(|rest| !rest.is_zero())?;
     draft.look_again(Again::After(rest));
-    let message =
-        "No interface is recorded, and none is isolated now; it goes when a look a minute later shows the same.";
+    let message = "No interface is recorded, and none is isolated now that no other Quarantine holds; it goes when a look a minute later shows the same.";
     Some(Verdict::blocked(&Problem::new(Disposition::Retry, Reason::VerifyingGone, message)))
 }
 

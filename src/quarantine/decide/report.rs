@@ -4,7 +4,7 @@ use super::{
     conditions::{Aspect, Progress, Verdict, before},
     containment::{self, Unrecorded, WATCH},
     draft::{Draft, since},
-    group,
+    group, holders,
     interface::{self, bounded},
 };
 use crate::{
@@ -318,7 +318,8 @@ fn untagged(draft: &Draft<'_>, view: &View, records: &Aspect) -> Option<String> 
         (draft.facts.claim.metadata.uid.as_deref().unwrap_or_default(), &draft.facts.operator.cluster_uid);
     let still_wrong = draft.status.interfaces.iter().filter(|record| !record.state.is_final()).any(|record| {
         let wanted = tags::of_record(record, uid, cluster);
-        view.interface(&record.id).is_some_and(|seen| !tags::agree(&seen.tags, &wanted))
+        !holders::is_driven_elsewhere(draft.facts, view, &record.id)
+            && view.interface(&record.id).is_some_and(|seen| !tags::agree(&seen.tags, &wanted))
     });
     let tried_now = draft.outcomes.any(ActionKind::Tag) || draft.outcomes.any(ActionKind::Untag);
     (told.starts_with(NO_SECOND_COPY) && still_wrong && !tried_now).then(|| told.to_owned())

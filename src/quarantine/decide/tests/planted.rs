@@ -5,7 +5,7 @@ use super::simulation::{
     history::{Start, Step, history},
 };
 use crate::{
-    api::{Condition, ConditionStatus, ConditionType, InterfaceState, Reason},
+    api::{Condition, ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Reason},
     quarantine::world::{Action, ActionKind, Decision, FinalizerStep, Room, Sight, World},
 };
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
@@ -28,6 +28,9 @@ pub enum Planted {
     LetsGoWithTheNamespace,
     ActsThoughPolicyRefuses,
     CallsUnknownOriginalsRestorable,
+    LeavesTheTagsWhenTheirRemovalFails,
+    ForgetsTheSwapThatNobodyHeardOf,
+    TakesItsLostRecordsForAnothersOnes,
 }
 
 impl Planted {
@@ -134,6 +137,29 @@ impl Planted {
                     decision.status.conditions.iter_mut().filter(|condition| condition.is(ConditionType::Restorable))
                 {
                     condition.status = ConditionStatus::True;
+                }
+            }
+            Self::LeavesTheTagsWhenTheirRemovalFails => {
+                let failed = |record: &InterfaceStatus| world.outcomes.problem(ActionKind::Untag, &record.id).is_some();
+                let ended = records.iter().all(|record| record.state.is_final());
+                if deleting && ended && records.iter().any(failed) {
+                    decision.finalizer = FinalizerStep::Remove;
+                }
+            }
+            Self::ForgetsTheSwapThatNobodyHeardOf => {
+                let sent = |record: &&mut InterfaceStatus| {
+                    decision
+                        .actions
+                        .iter()
+                        .any(|action| action.kind() == ActionKind::Isolate && action.subjects() == [&record.id])
+                };
+                records.iter_mut().filter(sent).for_each(|record| record.unanswered_at.clear());
+            }
+            Self::TakesItsLostRecordsForAnothersOnes => {
+                let lost = world.facts.claim.status.as_ref().is_none_or(|status| status.interfaces.is_empty());
+                if deleting && lost && world.facts.holders.iter().any(|holder| holder.holds()) {
+                    records.clear();
+                    decision.finalizer = FinalizerStep::Remove;
                 }
             }
             Self::ActsThoughPolicyRefuses => {
@@ -252,4 +278,19 @@ fn an_operator_that_acts_though_policy_refuses_is_found_by_refused_means_untouch
 #[test]
 fn an_operator_that_calls_unknown_originals_restorable_is_found_by_already_isolated_no_record() {
     is_found_by(Planted::CallsUnknownOriginalsRestorable, &[11], 3);
+}
+
+#[test]
+fn an_operator_that_leaves_the_tags_when_their_removal_fails_is_found_by_no_silent_letting_go() {
+    is_found_by(Planted::LeavesTheTagsWhenTheirRemovalFails, &[4], 6);
+}
+
+#[test]
+fn an_operator_that_forgets_the_swap_that_nobody_heard_of_is_found_by_no_silent_letting_go() {
+    is_found_by(Planted::ForgetsTheSwapThatNobodyHeardOf, &[4], 6);
+}
+
+#[test]
+fn an_operator_that_takes_its_lost_records_for_anothers_ones_is_found_by_no_silent_letting_go() {
+    is_found_by(Planted::TakesItsLostRecordsForAnothersOnes, &[4], 8);
 }

@@ -143,6 +143,17 @@ fn rules_that_cannot_be_put_in_line_make_the_claim_not_ready_and_nothing_flaps()
 }
 
 #[test]
+fn a_managed_group_that_lets_out_is_mended_before_another_interface_gets_it_where_it_can_be() {
+    let open = unmade().looked().seen(|view| view.groups[0].egress.push(cidr("0.0.0.0/0"))).with("eni-2", &["sg-db"]);
+    let first = open.decide();
+    assert!(first.actions.iter().all(|action| action.subjects() != ["eni-2"]), "{:?}", first.actions);
+    open.clone().look().says(Contained, True, Reason::Contained, &["All 2 interfaces"]);
+    let mut refused = open.refusing(ActionKind::MendGroup, "sg-made-vpc-1", refused("UnauthorizedOperation"));
+    refused.look();
+    assert_eq!(refused.carried("eni-2"), ["sg-made-vpc-1"]);
+}
+
+#[test]
 fn a_managed_group_that_was_deleted_before_the_next_containment_is_made_again() {
     let mut gone = unmade().looked().seen(|view| view.groups.clear()).wiped().with("eni-1", &["sg-web"]);
     let looked = gone.look();

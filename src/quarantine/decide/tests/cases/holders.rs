@@ -93,7 +93,10 @@ fn of_two_that_are_deleted_at_once_the_older_gives_back_and_the_other_finds_it_d
 fn a_successor_that_is_deleted_between_its_finalizer_and_its_records_goes_and_touches_nothing() {
     let mut heir = second(&driver()).looked().deleted();
     heir = heir.told(|facts| facts.claim.metadata.finalizers = Some(vec![FINALIZER.to_owned()]));
-    let goes = heir.look();
+    let looks = heir.look();
+    looks.says(Reconciling, True, Reason::VerifyingGone, &["no other Quarantine holds"]);
+    assert_eq!((looks.finalizer, looks.actions.len()), (FinalizerStep::Keep, 0), "its records may have been lost");
+    let goes = heir.later(60).look();
     assert_eq!((goes.finalizer, goes.actions.len()), (FinalizerStep::Remove, 0));
 }
 

@@ -8,6 +8,7 @@ mod finding_targets;
 mod findings;
 mod groups;
 mod holders;
+mod passing_on;
 mod policy;
 mod refusals;
 mod release;

@@ -12,6 +12,7 @@ use crate::{
         world::{ActionKind, Again, FinalizerStep},
     },
 };
+use std::time::Duration;
 
 fn held() -> Scene {
     scene().with("eni-2", &["sg-a", "sg-b"]).looked().later(90)
@@ -114,13 +115,26 @@ fn lost_records_of_a_managed_group_that_is_out_of_line_are_not_taken_for_none() 
 
 #[test]
 fn what_another_claim_holds_is_not_taken_for_lost_records() {
-    let other = scene().called("other", "uid-2").looked().holder();
+    let other = held().called("other", "uid-2").holder();
     let mut scene = held().deleted().wiped().told(|facts| facts.holders = vec![other]);
+    scene.look();
+    let mut scene = scene.later(60);
     let looked = scene.look();
     assert_eq!(
         (looked.finalizer, looked.actions.len(), scene.carried("eni-1")),
         (FinalizerStep::Remove, 0, groups(&[ISOLATION]))
     );
+}
+
+#[test]
+fn records_lost_of_an_interface_that_no_other_claim_holds_come_back_though_another_one_is_held() {
+    let mut other = scene().called("other", "uid-2").looked().holder();
+    other.instance_id = Some("i-0fffffffffffffff0".to_owned());
+    let mut lost = held().deleted().wiped().told(|facts| facts.holders = vec![other]);
+    let looked = lost.look();
+    looked.says(Stalled, True, Reason::ReleaseHeld, &["eni-2", "was lost"]);
+    assert_eq!(lost.record("eni-2").original_security_groups, Some(groups(&["sg-a", "sg-b"])));
+    assert!(lost.facts.claim.status.iter().flat_map(|status| &status.interfaces).all(|record| record.id != "eni-1"));
 }
 
 #[test]
@@ -143,8 +157,68 @@ fn what_was_given_back_already_stays_so_when_the_rest_is_held() {
 
 #[test]
 fn a_record_made_again_from_tags_does_not_trust_a_read_right_afterwards() {
-    let mut lost = scene().looked().wiped().looked().annotated(RELEASE_ANNOTATION, "approved").deleted();
+    let mut lost = scene().looked().wiped().looked().later(10).annotated(RELEASE_ANNOTATION, "approved").deleted();
     let stale = lost.clone().with("eni-1", &["sg-web"]).decide();
     assert_eq!((stale.finalizer, stale.actions.len()), (FinalizerStep::Keep, 1), "the read may be older than the swap");
     assert_eq!(lost.look().finalizer, FinalizerStep::Remove);
+}
+
+#[test]
+fn records_lost_of_an_interface_that_a_claim_which_goes_does_not_know_isolated_come_back() {
+    let mut other = held().called("other", "uid-0").holder();
+    other.deleting = true;
+    other.records.iter_mut().for_each(|record| record.isolation_groups = groups(&["sg-other"]));
+    let mut lost = held().deleted().wiped().told(|facts| facts.holders = vec![other]);
+    lost.look();
+    assert_eq!(
+        lost.record("eni-1").isolation_groups,
+        groups(&["sg-other", ISOLATION]),
+        "it would call it somebody else's"
+    );
+}
+
+#[test]
+fn a_record_made_again_waits_ten_seconds_before_it_is_given_back() {
+    let approved = |scene: Scene| scene.annotated(RELEASE_ANNOTATION, "approved").deleted();
+    let lost = approved(held().wiped().looked());
+    let waits = lost.decide();
+    assert_eq!(
+        (waits.finalizer, waits.actions.len(), waits.again),
+        (FinalizerStep::Keep, 0, Again::After(Duration::from_secs(10))),
+        "a swap whose answer nobody heard may have been in the record that was lost"
+    );
+    assert_eq!(lost.later(10).look().finalizer, FinalizerStep::Remove);
+    let lost_while_released = approved(held()).wiped();
+    assert_eq!(lost_while_released.clone().look().finalizer, FinalizerStep::Keep);
+    assert_eq!(lost_while_released.looked().later(10).look().finalizer, FinalizerStep::Remove);
+}
+
+#[test]
+fn groups_that_somebody_set_while_the_record_was_lost_do_not_become_the_originals() {
+    let mut lost = held().wiped().with("eni-2", &["sg-theirs"]);
+    lost.look().says(Contained, True, Reason::Contained, &[]);
+    let record = lost.record("eni-2");
+    assert_eq!(
+        (record.original_security_groups, record.recorded_from),
+        (Some(groups(&["sg-a", "sg-b"])), RecordSource::Tags)
+    );
+    waits_for_a_person(lost.deleted(), &["was lost"]);
+}
+
+#[test]
+fn groups_that_the_tags_of_the_lost_record_name_are_the_originals_without_asking() {
+    let mut lost = held().wiped().with("eni-1", &["sg-web"]).with("eni-2", &["sg-b", "sg-a"]);
+    lost.look();
+    assert_eq!(lost.record("eni-2").recorded_from, RecordSource::Interface);
+    assert_eq!(lost.later(90).deleted().look().finalizer, FinalizerStep::Remove);
+}
+
+#[test]
+fn where_one_record_is_lost_an_interface_that_a_read_shows_with_its_own_groups_is_given_back_too() {
+    let lost = held().deleted().wiped().annotated(RELEASE_ANNOTATION, "approved");
+    let mut stale = lost.clone().with("eni-2", &["sg-a", "sg-b"]);
+    assert_eq!(stale.look().finalizer, FinalizerStep::Keep);
+    let mut later = stale.later(10).with("eni-2", &[ISOLATION]);
+    assert_eq!(later.look().finalizer, FinalizerStep::Remove);
+    assert_eq!((later.carried("eni-1"), later.carried("eni-2")), (groups(&["sg-web"]), groups(&["sg-a", "sg-b"])));
 }

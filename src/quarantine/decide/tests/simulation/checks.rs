@@ -4,6 +4,7 @@ use super::{
     Broken, Simulation,
     api_server::{deleting, finalized, seconds},
     broken,
+    writes::record,
 };
 use crate::{
     api::{
@@ -64,7 +65,7 @@ impl Simulation {
         self.check_read_back(world, decision)?;
         self.check_accounted(world, decision)?;
         self.check_unknown_originals(world, decision)?;
-        self.note_forgery(world);
+        self.count_forgeries(world);
         let unfinished = decision.finalizer != FinalizerStep::Remove && (!deleting(claim) || finalized(claim));
         if unfinished && decision.actions.is_empty() && decision.again == Again::Never {
             return broken(9, "something is left, and nobody looks again");
@@ -104,6 +105,12 @@ impl Simulation {
     /// Rule 10: the same world again, after the status was stored, gives the same status, the same actions, no event.
     pub fn check_repeated(&self, world: &World, decision: &Decision) -> Result<(), Broken> {
         if decision.finalizer == FinalizerStep::Remove {
+            return Ok(());
+        }
+        // What was taken over just now is read by its id in the next round: then the world is another one.
+        let recorded = |id: &str| record(&world.facts.claim, id).is_some();
+        let read = |id: &str| matches!(&world.sight, Sight::Seen(_, view) if view.interface(id).is_some());
+        if decision.status.interfaces.iter().any(|new| !recorded(&new.id) && !read(&new.id)) {
             return Ok(());
         }
         let mut same = world.clone();

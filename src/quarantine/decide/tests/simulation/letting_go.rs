@@ -5,7 +5,7 @@ use super::{
     api_server::{deleting, finalized},
     broken,
     checks::set,
-    ec2::{Eni, LONGEST_LAG},
+    ec2::Eni,
     writes::record,
 };
 use crate::{
@@ -30,6 +30,9 @@ impl Simulation {
         if retain {
             self.tally.count("claims retained");
             self.retained.extend(claim.metadata.uid.clone());
+            // Those of records that were lost, too.
+            let uid = claim.metadata.uid.clone().unwrap_or_default();
+            self.given_up.extend(self.recorded_by.iter().filter(|(by, _)| *by == uid).map(|(_, id)| id.clone()));
             self.given_up
                 .extend(claim.status.iter().flat_map(|status| &status.interfaces).map(|given| given.id.clone()));
             return Ok(());
@@ -46,19 +49,22 @@ impl Simulation {
             let in_every_read =
                 |key: &&String| readable.iter().all(|seen| seen.is_none_or(|seen| seen.tags.contains_key(*key)));
             let told = eni.present().and_then(|seen| tags::read(&seen.tags));
-            let theirs = told.is_some_and(|told| {
-                told.quarantine_uid != claim.metadata.uid.clone().unwrap_or_default()
-                    && self.api.claims.values().any(|other| other.metadata.uid.as_ref() == Some(&told.quarantine_uid))
+            let groups = eni.present().map(|seen| seen.groups.clone()).unwrap_or_default();
+            let own_uid = claim.metadata.uid.clone().unwrap_or_default();
+            // Under another uid, and the interface is isolated as they say: they may be all that is left of that record.
+            let theirs = told.filter(|told| told.quarantine_uid != own_uid).is_some_and(|told| {
+                self.are_needed(&told.quarantine_uid, &record.id)
+                    || groups.iter().any(|group| told.isolation_groups.contains(group))
             });
             if ours && !theirs && !self.taken_over(claim, &record.id) && left.into_iter().any(|key| in_every_read(&key))
             {
                 return broken(4, format!("let go while {} still carries our tags", record.id));
             }
-            let groups = eni.present().map(|seen| seen.groups.clone()).unwrap_or_default();
             let own = record.original_security_groups.as_deref().unwrap_or_default();
             if ours
                 && groups.iter().any(|group| record.isolation_groups.contains(group) && !own.contains(group))
                 && !self.taken_over(claim, &record.id)
+                && !self.isolated_by_another(claim, &record.id)
                 && !self.given_up.contains(&record.id)
             {
                 return broken(4, format!("let go while {} carries {groups:?}: {record:?}", record.id));
@@ -109,13 +115,39 @@ impl Simulation {
     /// Whether another claim, which stays, has a record of the interface.
     fn taken_over(&self, claim: &Quarantine, id: &str) -> bool {
         let others = self.api.claims.values().filter(|other| other.metadata.uid != claim.metadata.uid);
-        others
-            .filter(|other| finalized(other))
-            .any(|other| record(other, id).is_some_and(|record| !record.state.is_final()))
+        others.filter(|other| finalized(other)).any(|other| is_live(other, id))
+    }
+
+    /// Whether tags under this claim's uid still tell something: it has a record, or lost it, or left everything as it
+    /// was.
+    fn are_needed(&self, uid: &str, id: &str) -> bool {
+        let knows = |other: &Quarantine| is_live(other, id) || self.lost_record(other, id);
+        let mut named = self.api.claims.values().filter(|other| other.metadata.uid.as_deref() == Some(uid));
+        self.retained.contains(uid) || named.any(knows)
+    }
+
+    /// Whether the claim had a record of the interface that was lost: its finalizer stays until it is found again.
+    pub fn lost_record(&self, claim: &Quarantine, id: &str) -> bool {
+        let uid = claim.metadata.uid.clone().unwrap_or_default();
+        finalized(claim) && record(claim, id).is_none() && self.recorded_by.contains(&(uid, id.to_owned()))
+    }
+
+    fn lost_by_another(&self, claim: &Quarantine, id: &str) -> bool {
+        let mut others = self.api.claims.values().filter(|other| other.metadata.uid != claim.metadata.uid);
+        others.any(|other| self.lost_record(other, id))
+    }
+
+    /// Whether another claim has isolated the interface, maybe since it was given back, and lost its record of that.
+    fn isolated_by_another(&self, claim: &Quarantine, id: &str) -> bool {
+        let swapped = |other: &Quarantine| {
+            self.swapped.contains(&(other.metadata.uid.clone().unwrap_or_default(), id.to_owned()))
+        };
+        let mut others = self.api.claims.values().filter(|other| other.metadata.uid != claim.metadata.uid);
+        others.any(|other| self.lost_record(other, id) && swapped(other))
     }
 
     fn check_nothing_left_isolated(&mut self, world: &World, decision: &Decision) -> Result<(), Broken> {
-        if !decision.status.interfaces.is_empty() || world.facts.holders.iter().any(|holder| holder.holds()) {
+        if !decision.status.interfaces.is_empty() {
             self.tally.count("claims released");
             return Ok(());
         }
@@ -125,7 +157,16 @@ impl Simulation {
             .ec2
             .interfaces
             .values()
-            .filter(|eni| eni.present().is_some_and(|seen| seen.instance_id.as_deref() == named_instance(claim)));
+            // What was attached after the read that is decided from isn't seen by it.
+            .filter(|eni| {
+                let attached = |seen: &Interface| seen.instance_id.as_deref() == named_instance(claim);
+                eni.present().is_some() && eni.readable(self.now).into_iter().flatten().all(attached)
+            })
+            // Another one that lost its record finds it again.
+            .filter(|eni| {
+                eni.present()
+                    .is_some_and(|seen| !self.taken_over(claim, &seen.id) && !self.lost_by_another(claim, &seen.id))
+            });
         for eni in own {
             let readable = eni.readable(self.now);
             let isolated = |seen: &Option<&Interface>| {
@@ -163,38 +204,37 @@ impl Simulation {
                 "released though its class asked for approval when it was admitted, and nobody approved it",
             );
         }
-        let there = |id: &str| {
-            let read =
-                self.ec2.interfaces.get(id).is_some_and(|eni| eni.readable(self.now).iter().all(Option::is_some));
-            read && record(stored, id).is_some_and(|record| !record.state.is_final())
+        // Some reads may be older than the forgery, or miss the interface: then nobody can tell.
+        let forged = |record: &InterfaceStatus| {
+            let readable = self.ec2.interfaces.get(&record.id).map(|eni| eni.readable(self.now)).unwrap_or_default();
+            !readable.is_empty() && readable.iter().all(|seen| seen.is_some_and(|seen| is_forged(seen, record, &uid)))
         };
-        // A read that is older than the forgery can't tell, nor one that misses the interface; what is given back is over.
-        let seen =
-            |((of, id), since): (&(String, String), &i64)| *of == uid && there(id) && self.now - since > LONGEST_LAG;
-        if self.forged.iter().any(seen) {
+        if records().any(forged) {
             return broken(13, "released though the tags name other groups than the record, and nobody approved it");
         }
         Ok(())
     }
 
-    pub fn note_forgery(&mut self, world: &World) {
+    pub fn count_forgeries(&mut self, world: &World) {
         let claim = &world.facts.claim;
-        if !matches!(world.sight, Sight::Seen(..)) {
-            return;
-        }
-        let uid = claim.metadata.uid.clone().unwrap_or_default();
+        let Sight::Seen(_, view) = &world.sight else { return };
+        let uid = claim.metadata.uid.as_deref().unwrap_or_default();
         let records =
             claim.status.iter().flat_map(|status| &status.interfaces).filter(|record| !record.state.is_final());
-        let forged = records.into_iter().filter(|record| {
-            let present = self.ec2.interfaces.get(&record.id).and_then(|eni| eni.present());
-            let told = present.and_then(|seen| tags::read(&seen.tags)).filter(|told| told.quarantine_uid == uid);
-            let told = told.and_then(|told| told.original_groups);
-            told.is_some_and(|told| set(&told) != set(record.original_security_groups.as_deref().unwrap_or_default()))
-        });
-        let forged: Vec<&InterfaceStatus> = forged.filter(|_| deleting(claim)).collect();
-        for record in forged {
+        let forged =
+            records.filter(|record| view.interface(&record.id).is_some_and(|seen| is_forged(seen, record, uid)));
+        if deleting(claim) && forged.count() > 0 {
             self.tally.count("releases with forged tags");
-            self.forged.entry((uid.clone(), record.id.clone())).or_insert(self.now);
         }
     }
+}
+
+fn is_live(claim: &Quarantine, id: &str) -> bool {
+    record(claim, id).is_some_and(|record| !record.state.is_final())
+}
+
+/// Whether the tags under the claim's uid name other original groups than its record.
+fn is_forged(seen: &Interface, record: &InterfaceStatus, uid: &str) -> bool {
+    let told = tags::read(&seen.tags).filter(|told| told.quarantine_uid == uid).and_then(|told| told.original_groups);
+    told.is_some_and(|told| set(&told) != set(record.original_security_groups.as_deref().unwrap_or_default()))
 }

@@ -45,8 +45,6 @@ pub struct Simulation {
     api: ApiServer,
     planted: Option<Planted>,
     pub tally: Tally,
-    /// Since when tags were seen to name other groups than the record, of claims that are being deleted.
-    forged: BTreeMap<(String, String), i64>,
     /// Which records an isolating call was sent for: (claim uid, interface).
     swapped: BTreeSet<(String, String)>,
     /// Isolation groups that a read showed without egress.
@@ -55,12 +53,14 @@ pub struct Simulation {
     late: Vec<operator::Late>,
     /// Claims that were let go by policy Retain.
     retained: BTreeSet<String>,
-    /// The interfaces of their records.
+    /// The interfaces of their records, until somebody records them anew.
     given_up: BTreeSet<String>,
     /// Whether every release had to wait for a person when the claim's first records were stored.
     approval_asked: BTreeMap<String, bool>,
     /// What was ever recorded of each interface.
     recorded: BTreeMap<String, BTreeSet<Vec<String>>>,
+    /// By which claims: (claim uid, interface).
+    recorded_by: BTreeSet<(String, String)>,
     made: usize,
 }
 
@@ -88,7 +88,6 @@ impl Simulation {
             api: ApiServer::new(start.source),
             planted,
             tally: Tally::default(),
-            forged: BTreeMap::new(),
             swapped: BTreeSet::new(),
             proven: BTreeSet::new(),
             late: Vec::new(),
@@ -96,6 +95,7 @@ impl Simulation {
             given_up: BTreeSet::new(),
             approval_asked: BTreeMap::new(),
             recorded: BTreeMap::new(),
+            recorded_by: BTreeSet::new(),
             made: 0,
         };
         if start.approval {
@@ -185,15 +185,12 @@ impl Simulation {
         let uid = self.api.claims.get(claim).and_then(|claim| claim.metadata.uid.clone());
         if let Some(uid) = uid {
             self.approval_asked.remove(&uid);
-            // With the record goes what it knew of swaps on their way.
-            self.late.retain(|late| late.claim_uid != uid);
         }
         self.api.wipe(claim);
     }
 
     fn foreign(&mut self, eni: usize, change: impl FnOnce(&mut Interface)) {
         let now = self.now;
-        self.forged.clear();
         if let Some(eni) = self.eni(eni) {
             eni.change(now, change);
         }

@@ -13,7 +13,7 @@ use crate::{
     quarantine::{
         decide::decide,
         tags,
-        world::{Action, Again, Decision, FinalizerStep, Outcomes, World},
+        world::{Action, ActionKind, Again, Decision, FinalizerStep, Outcomes, World},
     },
 };
 
@@ -35,6 +35,8 @@ pub struct Late {
     pub claim_uid: String,
     interface_id: String,
     groups: Vec<String>,
+    /// A restore gives an interface its own groups, though one of them may isolate elsewhere.
+    isolates: bool,
 }
 
 /// How late: beyond the time-out of the call.
@@ -247,6 +249,7 @@ impl Simulation {
                     claim_uid: world.facts.claim.metadata.uid.clone().unwrap_or_default(),
                     interface_id: interface_id.clone(),
                     groups: groups.clone(),
+                    isolates: action.kind() == ActionKind::Isolate,
                 });
             }
             // What AWS would have answered is not known to anybody.
@@ -258,17 +261,14 @@ impl Simulation {
     pub fn land(&mut self) -> Result<(), Broken> {
         let (due, rest) = std::mem::take(&mut self.late).into_iter().partition(|late| late.at <= self.now);
         self.late = rest;
-        for Late { at, claim_uid, interface_id, groups } in Vec::from_iter::<Vec<_>>(due) {
+        for Late { at, claim_uid, interface_id, groups, isolates } in Vec::from_iter::<Vec<_>>(due) {
             let applied = self.ec2.set_groups(at, &interface_id, &groups).is_ok();
             let holds =
                 |claim: &Quarantine| record(claim, &interface_id).is_some_and(|record| !record.state.is_final());
-            let isolates = groups.iter().any(|group| self.isolates(group));
-            // Its record may have been lost meanwhile: then it is found again.
-            let sender = |claim: &Quarantine| {
-                claim.metadata.uid.as_ref() == Some(&claim_uid) && record(claim, &interface_id).is_none()
-            };
-            let wanted = self.api.claims.values().any(|claim| holds(claim) || sender(claim))
-                || self.retained.contains(&claim_uid);
+            let wanted = self.api.claims.values().any(|claim| holds(claim) || self.lost_record(claim, &interface_id))
+                // Given up as it is, whoever sent it: nobody would give it back any more.
+                || self.retained.contains(&claim_uid)
+                || self.given_up.contains(&interface_id);
             if applied && isolates && !wanted {
                 return broken(4, format!("{interface_id} is isolated by a swap that arrives after it was let go"));
             }

@@ -68,8 +68,11 @@ impl Simulation {
     pub fn note_admission(&mut self, stored: &Quarantine) {
         let Some(uid) = stored.metadata.uid.clone().filter(|_| holds(stored)) else { return };
         let asked = self.api.class_of(stored).spec.release_approval == ReleaseApproval::Always;
-        self.approval_asked.entry(uid).or_insert(asked);
+        self.approval_asked.entry(uid.clone()).or_insert(asked);
         for record in stored.status.iter().flat_map(|status| &status.interfaces) {
+            if self.recorded_by.insert((uid.clone(), record.id.clone())) {
+                self.given_up.remove(&record.id);
+            }
             self.recorded.entry(record.id.clone()).or_default().extend(record.original_security_groups.clone());
         }
     }
