@@ -14,6 +14,7 @@ use crate::api::Reason;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use std::collections::BTreeSet;
 
 /// Values that one filter takes ("DescribeNetworkInterfaces", Amazon EC2 API Reference).
 const FILTER_VALUES: usize = 200;
@@ -93,7 +94,7 @@ impl Ec2 {
         found.iter().map(convert::interface).collect()
     }
 
-    /// These groups; unknown ones are absent. `associated_vpc_ids` stays empty: [`Self::group_serves_vpc`] tells.
+    /// These groups; unknown ones are absent. `associated_vpc_ids` stays empty: [`Self::groups_serving_vpc`] tells.
     pub async fn groups(&self, ids: &[String]) -> Result<Vec<SecurityGroup>, Problem> {
         let mut found = Vec::with_capacity(ids.len());
         for ids in ids.chunks(FILTER_VALUES) {
@@ -114,13 +115,17 @@ impl Ec2 {
         found.iter().map(convert::group).collect()
     }
 
-    /// Whether interfaces in the VPC can carry the group: it lies there, is associated or shared with it.
-    pub async fn group_serves_vpc(&self, group_id: &str, vpc_id: &str) -> Result<bool, Problem> {
-        let call = self.reads.get_security_groups_for_vpc().vpc_id(vpc_id);
-        let call = call.filters(convert::filter("group-id", [group_id]));
-        let pages = call.into_paginator().page_size(PAGE).items().send();
-        let found = self.session.call("ec2:GetSecurityGroupsForVpc", pages.try_collect()).await?;
-        Ok(found.iter().any(|group| group.group_id() == Some(group_id)))
+    /// Which of these groups interfaces in the VPC can carry: those that lie there, are associated or shared with it.
+    pub async fn groups_serving_vpc(&self, group_ids: &[String], vpc_id: &str) -> Result<BTreeSet<String>, Problem> {
+        let mut serving = BTreeSet::new();
+        for ids in group_ids.chunks(FILTER_VALUES) {
+            let call = self.reads.get_security_groups_for_vpc().vpc_id(vpc_id);
+            let pages = call.filters(convert::filter("group-id", ids)).into_paginator().page_size(PAGE).items().send();
+            let found = self.session.call("ec2:GetSecurityGroupsForVpc", pages.try_collect()).await?;
+            let found = found.into_iter().filter_map(|group| group.group_id);
+            serving.extend(found.filter(|id| ids.contains(id)));
+        }
+        Ok(serving)
     }
 
     /// The networks of a managed prefix list, in CIDR notation.

@@ -117,7 +117,7 @@ pub async fn in_time<T>(call: impl Future<Output = kube::Result<T>>) -> Result<T
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The API server refused or could not be reached.
-    #[error("the API server: {0}")]
+    #[error("the API server: {}", in_its_words(.0))]
     Kubernetes(#[from] kube::Error),
     /// Somebody else wrote the claim since it was read, and nothing was done.
     #[error("the claim has changed since it was read")]
@@ -128,6 +128,15 @@ pub enum Error {
     /// A bug: the reconcile ended in a panic.
     #[error("the reconcile panicked, which is a bug: {0}")]
     Panicked(String),
+}
+
+/// kube's own text of a refusal ends with the whole answer as a debugger shows it.
+fn in_its_words(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if status.message.is_empty() => format!("{} ({})", status.reason, status.code),
+        kube::Error::Api(status) => status.message.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl Error {
@@ -144,6 +153,16 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kube::core::Status;
+
+    #[test]
+    fn what_the_api_server_refuses_is_told_in_its_own_words() {
+        let gone =
+            kube::Error::Api(Box::new(Status::failure("namespaces \"ir\" not found", "NotFound").with_code(404)));
+        assert_eq!(Error::from(gone).to_string(), "the API server: namespaces \"ir\" not found");
+        let wordless = kube::Error::Api(Box::new(Status::failure("", "TooManyRequests").with_code(429)));
+        assert_eq!(Error::from(wordless).to_string(), "the API server: TooManyRequests (429)");
+    }
     use futures::future::join_all;
     use kube::runtime::{reflector::store, watcher::Event};
 

@@ -11,6 +11,7 @@
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
 //! | `process` | the operator as its own process: start, survival, end |
+//! | `reasons` | the reasons of docs/reasons.md that no other test meets |
 //! | `recovery` | the operator cut off at every single call |
 //!
 //! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
@@ -22,6 +23,7 @@ mod hard;
 mod lost;
 mod meant;
 mod process;
+mod reasons;
 mod recovery;
 mod support;
 mod wire;

@@ -1,7 +1,7 @@
 //! The look at AWS: where the claim is directed, what Security Hub says of its finding, and what EC2 shows.
 
 use crate::{
-    api::{Mode, Reason, ResolvedTarget},
+    api::{AdmittedGroup, Mode, Reason, ResolvedTarget},
     aws::{
         Ec2, Place, Problem, Role,
         finding::{Finding, FindingKey},
@@ -125,12 +125,7 @@ async fn isolation_groups(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> 
         .chain(facts.holders.iter().flat_map(|holder| &holder.records))
         .flat_map(|record| record.isolation_groups.clone())
         .collect();
-    let admitted =
-        status.filter(|status| !status.interfaces.is_empty()).and_then(|status| status.admitted_group.clone());
-    let declared = match admitted {
-        Some(admitted) => admitted,
-        None => admission::declared_group(facts)?,
-    };
+    let declared = admitted_or_declared(facts)?;
     ids.extend(declared.id);
     if let Some(class) = facts.class.found().filter(|_| declared.managed) {
         let made = class.status.iter().flat_map(|status| &status.managed_groups);
@@ -154,6 +149,14 @@ async fn isolation_groups(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> 
         }
     }
     Ok(groups)
+}
+
+fn admitted_or_declared(facts: &Facts) -> Result<AdmittedGroup, Problem> {
+    let status = facts.claim.status.as_ref().filter(|status| !status.interfaces.is_empty());
+    match status.and_then(|status| status.admitted_group.clone()) {
+        Some(admitted) => Ok(admitted),
+        None => admission::declared_group(facts),
+    }
 }
 
 async fn add_branches(ec2: &Ec2, view: &mut View) {
@@ -183,7 +186,8 @@ async fn add_recorded(ec2: &Ec2, facts: &Facts, view: &mut View) -> Result<(), P
     Ok(())
 }
 
-/// Asks of each group that lies in another VPC than an interface whether it serves that VPC all the same.
+/// Asks of groups that lie in another VPC than an interface whether they serve that VPC all the same: of each where the
+/// VPC has none of its own, else of those that bear the declared name, too.
 async fn add_associations(ec2: &Ec2, facts: &Facts, view: &mut View) -> Result<(), Problem> {
     let recorded: BTreeSet<&str> =
         facts.claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.as_str()).collect();
@@ -192,16 +196,15 @@ async fn add_associations(ec2: &Ec2, facts: &Facts, view: &mut View) -> Result<(
         .filter(|seen| !recorded.contains(seen.id.as_str()))
         .map(|seen| seen.vpc_id.as_str())
         .collect();
+    let name = admitted_or_declared(facts)?.name;
     let mut associations = BTreeSet::new();
     for vpc_id in vpcs {
-        if view.groups.iter().any(|group| group.vpc_id == vpc_id) {
-            continue;
-        }
-        for group in &view.groups {
-            if ec2.group_serves_vpc(&group.id, vpc_id).await? {
-                associations.insert((group.id.clone(), vpc_id.to_owned()));
-            }
-        }
+        let has_own = view.groups.iter().any(|group| group.vpc_id == vpc_id);
+        let elsewhere = view.groups.iter().filter(|group| group.vpc_id != vpc_id);
+        let asked = elsewhere.filter(|group| !has_own || name.as_ref() == Some(&group.name));
+        let asked: Vec<String> = asked.map(|group| group.id.clone()).collect();
+        let serving = ec2.groups_serving_vpc(&asked, vpc_id).await?;
+        associations.extend(serving.into_iter().map(|id| (id, vpc_id.to_owned())));
     }
     view.associations = associations;
     Ok(())

@@ -1,96 +1,114 @@
-//! For docs/reasons.md: what `kubectl describe` says of each reason, the first time that a test meets it. Only where
-//! QUARANTINE_EXCERPTS names a folder (`cargo xtask excerpts`).
+//! For docs/reasons.md: what `kubectl describe` says of each reason, the first time that a test meets it on a Quarantine,
+//! and on a FindingSource. Only where QUARANTINE_EXCERPTS names a folder (`cargo xtask excerpts`).
 
-use futures::{StreamExt, stream::select};
+mod copies;
+
+use copies::{Copies, Object};
+use futures::{StreamExt, stream::select_all};
 use k8s_openapi::api::events::v1::Event;
 use kube::{
-    Api, Client, ResourceExt,
+    Api, Client,
     runtime::{WatchStreamExt, watcher},
 };
-use quarantine_operator::api::Quarantine;
+use quarantine_operator::api::{FindingSource, Quarantine};
 use std::{
+    collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    sync::mpsc,
     thread,
 };
+use tokio::{runtime::Runtime, sync::mpsc as queue};
 use xtask::Stack;
 
-/// Collects from this stack for as long as the process lives.
+/// Collects from this stack for as long as the process lives. Returns when everything from now on is seen.
 pub fn collect(stack: &Stack) {
     let Some(folder) = std::env::var_os("QUARANTINE_EXCERPTS").map(PathBuf::from) else { return };
     fs::create_dir_all(&folder).expect("a folder for excerpts");
-    let kubectl = Kubectl { kubeconfig: stack.kubeconfig(), cache: stack.kubectl_cache() };
-    // In the thread's own runtime: a client lives and dies with the runtime in which it was made.
+    let (ready, is_ready) = mpsc::channel();
     let kubeconfig = stack.kubeconfig();
     thread::spawn(move || {
-        let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+        let runtime = Runtime::new().expect("a runtime starts");
         runtime.block_on(async {
+            let copies = Copies::open().await;
             let client = super::client_from(&kubeconfig).await;
-            watch(client, &kubectl, &folder).await;
+            let (take, taken) = queue::unbounded_channel();
+            tokio::spawn(describe(copies, taken, folder.clone()));
+            ready.send(()).expect("somebody waits for it");
+            watch(client, &take, &folder).await;
         });
     });
+    is_ready.recv().expect("the API server for copies starts");
 }
 
+/// An object, and which of its reasons nobody has taken yet.
+type Taken = (Object, Vec<String>);
+
 enum Seen {
-    Claim(Box<Quarantine>),
+    Object(Box<Object>),
     Event(Box<Event>),
 }
 
-async fn watch(client: Client, kubectl: &Kubectl, folder: &Path) {
+async fn watch(client: Client, take: &queue::UnboundedSender<Taken>, folder: &Path) {
     let claims = watcher(Api::<Quarantine>::all(client.clone()), watcher::Config::default()).default_backoff();
+    let claims = claims.applied_objects().filter_map(async |claim| {
+        let claim = claim.ok()?;
+        Some(Seen::Object(Box::new(Object::of(&claim, &claim.status.as_ref()?.conditions))))
+    });
+    let sources = watcher(Api::<FindingSource>::all(client.clone()), watcher::Config::default()).default_backoff();
+    let sources = sources.applied_objects().filter_map(async |source| {
+        let source = source.ok()?;
+        Some(Seen::Object(Box::new(Object::of(&source, &source.status.as_ref()?.conditions))))
+    });
     let events = watcher(Api::<Event>::all(client), watcher::Config::default()).default_backoff();
-    let claims = claims.applied_objects().filter_map(async |claim| Some(Seen::Claim(Box::new(claim.ok()?))));
     let events = events.applied_objects().filter_map(async |event| Some(Seen::Event(Box::new(event.ok()?))));
-    let mut seen = Box::pin(select(Box::pin(claims), Box::pin(events)));
+    let mut seen = select_all([claims.boxed(), sources.boxed(), events.boxed()]);
+    let mut known = HashSet::new();
     while let Some(seen) = seen.next().await {
         match seen {
-            Seen::Claim(claim) => keep_conditions(&claim, kubectl, folder),
+            Seen::Object(object) => {
+                let new = object.reasons.iter().filter(|reason| known.insert(format!("{reason}.{}", object.kind)));
+                let new: Vec<String> = new.cloned().collect();
+                if !new.is_empty() {
+                    let _ = take.send((*object, new));
+                }
+            }
             Seen::Event(event) => keep_event(&event, folder),
         }
     }
 }
 
-/// One file per reason: the conditions that have it.
-fn keep_conditions(claim: &Quarantine, kubectl: &Kubectl, folder: &Path) {
-    let conditions = claim.status.iter().flat_map(|status| &status.conditions);
-    let new: Vec<&String> = conditions
-        .map(|condition| &condition.reason)
-        .filter(|reason| !folder.join(format!("{reason}.condition")).exists())
-        .collect();
-    if new.is_empty() {
-        return;
-    }
-    let described = kubectl.describe(&claim.namespace().unwrap_or_default(), &claim.name_any());
-    for reason in new {
-        let blocks: Vec<String> = blocks(&described).filter(|block| block.contains(&format!(" {reason}\n"))).collect();
-        if !blocks.is_empty() {
-            let _ = fs::write(folder.join(format!("{reason}.condition")), anonymous(&blocks.concat()));
+/// One file per reason and kind: the conditions that have it.
+async fn describe(copies: Copies, mut taken: queue::UnboundedReceiver<Taken>, folder: PathBuf) {
+    while let Some((object, reasons)) = taken.recv().await {
+        let file = |reason: &str| folder.join(format!("{reason}.{}.condition", object.kind));
+        // Another stack's tests may have met it first.
+        let reasons: Vec<String> = reasons.into_iter().filter(|reason| !file(reason).exists()).collect();
+        if reasons.is_empty() {
+            continue;
+        }
+        let described = match copies.describe(&object).await {
+            Ok(described) => described,
+            Err(error) => {
+                eprintln!("no excerpt of {reasons:?}: {error}");
+                continue;
+            }
+        };
+        for reason in reasons {
+            let of_reason = blocks(&described).filter(|block| block.contains(&format!(" {reason}\n")));
+            let text = of_reason.collect::<Vec<_>>().concat();
+            fs::write(file(&reason), anonymous(&text)).expect("an excerpt is written");
         }
     }
 }
 
 fn keep_event(event: &Event, folder: &Path) {
     let (Some(reason), Some(note)) = (&event.reason, &event.note) else { return };
-    let file = folder.join(format!("{reason}.event"));
-    if event.regarding.as_ref().and_then(|regarding| regarding.kind.as_deref()) == Some("Quarantine") && !file.exists()
-    {
+    let kind = event.regarding.as_ref().and_then(|regarding| regarding.kind.as_deref()).unwrap_or_default();
+    let file = folder.join(format!("{reason}.{kind}.event"));
+    if matches!(kind, "Quarantine" | "FindingSource") && !file.exists() {
         let line = format!("  {}  {reason}  quarantine-operator  {note}\n", event.type_.as_deref().unwrap_or_default());
         let _ = fs::write(file, anonymous(&line));
-    }
-}
-
-struct Kubectl {
-    kubeconfig: PathBuf,
-    cache: PathBuf,
-}
-
-impl Kubectl {
-    fn describe(&self, namespace: &str, name: &str) -> String {
-        let mut command = Command::new("kubectl");
-        command.args(["describe", "qtn", "--namespace", namespace, name]);
-        command.env("KUBECONFIG", &self.kubeconfig).env("KUBECACHEDIR", &self.cache);
-        command.output().map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
     }
 }
 
@@ -123,7 +141,8 @@ fn anonymous_word(word: &str) -> String {
     let number = |text: &str| !text.is_empty() && text.chars().all(|character| character.is_ascii_digit());
     match word.split_once('-') {
         Some((kind, id)) if hex(id) && !number(kind) => format!("{kind}-0123456789abcdef0"),
-        Some(("ir", id)) if id.split('-').all(number) => "incident-response".to_owned(),
+        Some(("ir", id)) if id.split('-').take(2).all(number) => format!("incident-response{}", rest_of_name(id)),
+        Some(("hub", id)) if id.split('-').take(2).all(number) => format!("security-hub{}", rest_of_name(id)),
         Some(_) if word.len() == 36 && word.split('-').all(|part| part.chars().all(|c| c.is_ascii_hexdigit())) => {
             "11111111-2222-3333-4444-555555555555".to_owned()
         }
@@ -132,9 +151,18 @@ fn anonymous_word(word: &str) -> String {
     }
 }
 
+/// What follows the process and the number in the name of a namespace or a source, and in names made of it.
+fn rest_of_name(id: &str) -> String {
+    let rest = id.splitn(3, '-').nth(2).map(anonymous_word);
+    rest.map(|rest| format!("-{rest}")).unwrap_or_default()
+}
+
 #[test]
 fn ids_that_differ_from_run_to_run_become_those_of_documentation() {
     let said = "eni-308e8658549382610 of ir-4711-3/web-7 (account 502898500001) is held: see 0.5 s.";
     let plain = "eni-0123456789abcdef0 of incident-response/web-7 (account 111122223333) is held: see 0.5 s.";
+    assert_eq!(anonymous(said), plain);
+    let said = "Made Quarantine ir-4711-3/hub-4711-0-i-308e8658549382610 of hub-4711-0 for ir-4711-3-later.";
+    let plain = "Made Quarantine incident-response/security-hub-i-0123456789abcdef0 of security-hub for incident-response-later.";
     assert_eq!(anonymous(said), plain);
 }

@@ -1,9 +1,10 @@
 //! Answers in several pages, and one that isn't AWS'. The emulator has pages too, but it takes seconds to fill one of
 //! 1,000: a server of this file's own answers two short ones.
 
-use super::account::{config, credentials, place};
+use super::account::{config, credentials, owned, place};
 use quarantine_operator::api::Reason;
 use quarantine_operator::aws::{Disposition, Ec2, Sessions};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -52,7 +53,8 @@ async fn an_instance_on_the_second_page_is_found() {
 async fn a_group_on_the_second_page_serves_the_vpc() {
     let group = "<item><groupId>sg-1</groupId></item>";
     let server = TwoPages::start("securityGroupForVpcSet", String::new(), group.to_owned());
-    assert_eq!(server.ec2().await.group_serves_vpc("sg-1", "vpc-1").await, Ok(true));
+    let serving = server.ec2().await.groups_serving_vpc(&owned(["sg-1"]), "vpc-1").await;
+    assert_eq!(serving, Ok(BTreeSet::from(["sg-1".to_owned()])));
     server.was_asked_for_pages_of("1000");
 }
 

@@ -1,10 +1,11 @@
 //! Reads: what is found, what is absent, and that nothing is left out.
 
-use super::account::{Account, owned, tags};
+use super::account::{Account, Subnet, owned, tags};
 use super::emulator::{calls, mark_interface};
 use aws_sdk_ec2::types::{AddPrefixListEntry, IpPermission, IpRange, Ipv6Range};
 use quarantine_operator::aws::model::{GroupRule, InstanceState, Peer};
 use serde_json::json;
+use std::collections::BTreeSet;
 
 const UNKNOWN_INSTANCE: &str = "i-00000000000000000";
 const UNKNOWN_INTERFACE: &str = "eni-00000000000000000";
@@ -179,12 +180,14 @@ async fn each_peer_of_a_groups_rules_is_a_rule_of_its_own() {
 async fn a_group_serves_its_own_vpc_and_those_it_is_associated_with() {
     let account = Account::fresh().await;
     let (own, associated, other) = (account.subnet().await, account.subnet().await, account.subnet().await);
-    let group = account.group(&own, "shared").await;
+    let (group, private) = (account.group(&own, "shared").await, account.group(&own, "private").await);
     let associate = account.owner.associate_security_group_vpc().group_id(&group).vpc_id(&associated.vpc_id);
     associate.send().await.unwrap();
-    assert_eq!(account.ec2.group_serves_vpc(&group, &own.vpc_id).await, Ok(true));
-    assert_eq!(account.ec2.group_serves_vpc(&group, &associated.vpc_id).await, Ok(true));
-    assert_eq!(account.ec2.group_serves_vpc(&group, &other.vpc_id).await, Ok(false));
+    let asked = [group.clone(), private.clone()];
+    let serving = async |subnet: &Subnet| account.ec2.groups_serving_vpc(&asked, &subnet.vpc_id).await;
+    assert_eq!(serving(&own).await, Ok(BTreeSet::from([group.clone(), private])));
+    assert_eq!(serving(&associated).await, Ok(BTreeSet::from([group])));
+    assert_eq!(serving(&other).await, Ok(BTreeSet::new()));
 }
 
 #[tokio::test]

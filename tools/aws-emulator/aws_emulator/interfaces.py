@@ -1,4 +1,4 @@
-"""What a test may ask of an interface beyond EC2's own calls: that AWS manages it, and that reads of it lag.
+"""What a test may ask of an interface beyond EC2's own calls: that AWS manages it, that reads of it lag or miss it.
 
 Marks are kept on moto's own objects, so they end with them. For the lag, the groups and tags that an interface had
 are noted when they change; `as_seen` gives the interfaces as a reader sees them now.
@@ -23,10 +23,12 @@ def mark(
     interfaceType: str | None = None,
     managed: str | None = None,
     requesterManaged: bool | None = None,
+    unseen: bool | None = None,
 ) -> bool:
     """Sets what is given on the interface, in whatever account and region it lies. False: there is no such interface.
 
-    `managed` is the principal that manages it (`eks.amazonaws.com`); an empty string takes the mark away.
+    `managed` is the principal that manages it (`eks.amazonaws.com`); an empty string takes the mark away. `unseen`:
+    DescribeNetworkInterfaces doesn't show it yet.
     """
     interface = find(id)
     if interface is None:
@@ -35,6 +37,8 @@ def mark(
         interface.interface_type = interfaceType
     if requesterManaged is not None:
         interface.requester_managed = requesterManaged
+    if unseen is not None:
+        interface.unseen = unseen
     if managed is not None:
         interface.operator = {"Managed": bool(managed), "Principal": managed or None, "HiddenByDefault": bool(managed)}
     return True
@@ -82,12 +86,17 @@ Earlier.__name__ = NetworkInterface.__name__
 
 
 def as_seen(interfaces: Iterable[Any]) -> list[Any]:
-    """Each interface as DescribeNetworkInterfaces shows it: of now, or of `lag` ago."""
+    """Each interface as DescribeNetworkInterfaces shows it, if it does: of now, or of `lag` ago."""
     now = time.monotonic()
     return [
         seen_at(interface, now - behind) if (behind := lag.of(interface.owner_id)) else interface
         for interface in interfaces
+        if is_seen(interface)
     ]
+
+
+def is_seen(interface: Any) -> bool:
+    return not getattr(interface, "unseen", False)
 
 
 def seen_at(interface: Any, moment: float) -> Any:

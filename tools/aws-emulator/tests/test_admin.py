@@ -164,3 +164,16 @@ class Marks(Admin):
     def test_an_unknown_interface_is_not_marked(self) -> None:
         status, _ = self.emulator.request("PUT", "/_emulator/interfaces/eni-0", "{}", {})
         self.assertEqual(status, 404)
+
+    def test_an_unseen_interface_is_there_but_not_described(self) -> None:
+        (group,) = self.make_groups(1)
+        instance = self.launch(SecurityGroupIds=[group])
+        (interface,) = self.interfaces_of(instance)
+        self.emulator.admin("PUT", f"interfaces/{interface}", {"unseen": True})
+        self.assertEqual(self.find("attachment.instance-id", instance), [])
+        self.assertEqual(self.find("network-interface-id", interface), [])
+        with self.refused("InvalidNetworkInterfaceID.NotFound"):
+            self.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
+        self.set_groups(interface, group)
+        self.emulator.admin("PUT", f"interfaces/{interface}", {"unseen": False})
+        self.assertEqual(self.interfaces_of(instance), [interface])

@@ -9,9 +9,12 @@ use xtask::workspace;
 use super::cargo::{cargo, pass_through};
 
 const HEAD: &str = "# Reasons\n\n\
-    What `kubectl describe quarantine` says, for each reason: its conditions, without their times, and its event. Made by\n\
-    `cargo xtask excerpts` from a run of the tests on real parts; ids are replaced by those that documentation uses. What\n\
-    each means and what to do stands in [operations.md](operations.md#reasons).\n";
+    What `kubectl describe` says of a Quarantine, and of a FindingSource, for each reason: its conditions, without their\n\
+    times, and its event. Made by `cargo xtask excerpts` from a run of the tests on real parts; ids are replaced by those\n\
+    that documentation uses. What each means and what to do stands in [operations.md](operations.md#reasons).\n";
+
+/// Of which a reason has an excerpt each, where the tests met it there.
+const KINDS: [&str; 2] = ["Quarantine", "FindingSource"];
 
 pub fn excerpts() -> Result<()> {
     let folder = workspace::target_dir().join("excerpts");
@@ -38,21 +41,30 @@ fn compose(reasons: &[String], folder: &Path) -> String {
     let mut page = HEAD.to_owned();
     let mut unmet = Vec::new();
     for reason in reasons {
-        let read = |kind: &str| fs::read_to_string(folder.join(format!("{reason}.{kind}"))).ok();
-        let (condition, event) = (read("condition"), read("event"));
-        if condition.is_none() && event.is_none() {
+        let excerpts: Vec<String> = KINDS.iter().filter_map(|kind| excerpt(reason, kind, folder)).collect();
+        if excerpts.is_empty() {
             unmet.push(reason.as_str());
             continue;
         }
-        let conditions = condition.map(|text| format!("  Conditions:\n{text}")).unwrap_or_default();
-        let events = event.map(|text| format!("Events:\n{text}")).unwrap_or_default();
-        page += &format!("\n## {reason}\n\n```text\n{conditions}{events}```\n");
+        page += &format!("\n## {reason}\n\n{}", excerpts.join("\n"));
     }
     if !unmet.is_empty() {
         let unmet = unmet.join(", ");
         page += &format!("\n## Not met\n\nNo test on real parts met these, or not for long enough: {unmet}.\n");
     }
     page
+}
+
+/// None: the tests didn't meet the reason on an object of that kind.
+fn excerpt(reason: &str, kind: &str, folder: &Path) -> Option<String> {
+    let read = |part: &str| fs::read_to_string(folder.join(format!("{reason}.{kind}.{part}"))).ok();
+    let (conditions, event) = (read("condition"), read("event"));
+    if conditions.is_none() && event.is_none() {
+        return None;
+    }
+    let conditions = conditions.map(|text| format!("  Conditions:\n{text}")).unwrap_or_default();
+    let events = event.map(|text| format!("Events:\n{text}")).unwrap_or_default();
+    Some(format!("{kind}:\n\n```text\n{conditions}{events}```\n"))
 }
 
 #[cfg(test)]
@@ -66,11 +78,15 @@ mod tests {
     }
 
     #[test]
-    fn a_reason_that_no_test_met_is_named() {
+    fn a_reason_has_an_excerpt_of_each_kind_that_met_it_and_one_that_none_met_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("Contained.condition"), "    Reason:  Contained\n").unwrap();
-        let page = compose(&["Contained".to_owned(), "DryRun".to_owned()], folder.path());
-        assert!(page.contains("## Contained\n\n```text\n  Conditions:\n    Reason:  Contained\n```"), "{page}");
+        let write = |file: &str, text: &str| fs::write(folder.path().join(file), text).unwrap();
+        write("AccessDenied.Quarantine.condition", "    Reason:  AccessDenied\n");
+        write("AccessDenied.FindingSource.event", "  Warning  AccessDenied\n");
+        let page = compose(&["AccessDenied".to_owned(), "DryRun".to_owned()], folder.path());
+        let claim = "Quarantine:\n\n```text\n  Conditions:\n    Reason:  AccessDenied\n```\n";
+        let source = "FindingSource:\n\n```text\nEvents:\n  Warning  AccessDenied\n```\n";
+        assert!(page.contains(&format!("## AccessDenied\n\n{claim}\n{source}")), "{page}");
         assert!(page.ends_with("long enough: DryRun.\n"), "{page}");
     }
 }

@@ -60,7 +60,7 @@ def interface_filters() -> None:
     @wrap(EC2Backend, "get_all_network_interfaces")
     def find(old: Any, self: Any, eni_ids: list[str] | None = None, filters: Any = None) -> list[Any]:
         for id in eni_ids or []:
-            if id not in self.enis:
+            if id not in self.enis or not interfaces.is_seen(self.enis[id]):
                 raise InvalidNetworkInterfaceIdError(id)
         named = [self.enis[id] for id in dict.fromkeys(eni_ids)] if eni_ids else list(self.enis.values())
         return filtered(interfaces.as_seen(named), filters, FIELDS)

@@ -1,0 +1,52 @@
+//! What AWS may answer to any call: that it passes by itself is said, and then it does.
+
+use super::{is_untouched, needs_a_person, said};
+use crate::{
+    e2e::scene::{CLAIM, Scene},
+    wire::emulator::{fail, mend},
+};
+use serde_json::json;
+
+/// Answers each look at the instance with this error until it is said; then no more.
+async fn answered(code: &str, status: u16, reason: &str, stalled: bool, advice: &str) {
+    let scene = Scene::with(&[&["web"]]).await;
+    let how = json!({"code": code, "status": status, "message": "As AWS says.", "times": -1});
+    let fault = fail(&scene.account.id, "DescribeInstances", how);
+    let before = scene.changes();
+    scene.class(json!({})).await;
+    scene.claim(json!({})).await;
+    let claim = scene.desk.says(CLAIM, "Ready", "False", reason).await;
+    said(&claim, "Ready", &["ec2:DescribeInstances", code, "As AWS says", advice]);
+    assert_eq!(format!("{:?}", said(&claim, "Contained", &[advice]).status), "Unknown");
+    needs_a_person(&claim, stalled);
+    is_untouched(&scene, &claim, before).await;
+    mend(&fault);
+    super::look_now(&scene).await;
+    scene.desk.contained(CLAIM).await;
+}
+
+#[tokio::test]
+async fn a_throttled_look_is_told_and_tried_again_more_slowly() {
+    answered("RequestLimitExceeded", 503, "Throttled", false, "tried again more slowly").await;
+}
+
+#[tokio::test]
+async fn an_aws_that_is_away_is_told_and_tried_again() {
+    answered("Unavailable", 503, "AwsUnavailable", false, "It is tried again").await;
+}
+
+#[tokio::test]
+async fn a_code_that_nobody_knows_is_shown_as_aws_said_it_and_tried_again() {
+    answered("BrandNewCode", 400, "AwsRefused", false, "It is tried again").await;
+}
+
+#[tokio::test]
+async fn expired_credentials_are_told_and_renewed() {
+    answered("ExpiredToken", 400, "CredentialsUnavailable", false, "The credentials are renewed").await;
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_and_a_person_must_set_it() {
+    let advice = "Check the clock of the operator's node";
+    answered("RequestExpired", 400, "CredentialsUnavailable", true, advice).await;
+}
