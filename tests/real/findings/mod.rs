@@ -2,6 +2,6 @@
 //! Security Hub and SQS over HTTP.
 
 mod sources;
-mod stage;
+pub mod stage;
 mod targets;
 mod told;

@@ -1,0 +1,17 @@
+//! Bursts of findings, and what is left of them when the operator dies or the API server is away: the right Quarantines,
+//! the garbage among the dead letters, nothing else. Each with an operator process on an API server of its own.
+//!
+//! | room | what is there |
+//! |---|---|
+//! | `stage` | an account with many instances, the queue that tells of them, the operator |
+//! | `messages` | what a burst consists of |
+//! | `witness` | who saw which Quarantine made and contained, and when |
+//! | `figures` | what a burst took. Printed, never asserted |
+
+mod away;
+mod burst;
+mod figures;
+mod killed;
+mod messages;
+mod stage;
+mod witness;
