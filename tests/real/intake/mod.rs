@@ -10,6 +10,7 @@
 
 mod away;
 mod burst;
+mod events;
 mod figures;
 mod killed;
 mod messages;
