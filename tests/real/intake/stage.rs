@@ -11,7 +11,7 @@ use crate::{
         claims::{Desk, holds},
         client_of,
         operator::OPERATOR_ACCOUNT,
-        process::{Process, fresh_ground},
+        process::{Process, fresh_ground_with},
         wait::until_within,
     },
     wire::{
@@ -33,13 +33,13 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use xtask::Stack;
+use xtask::{Stack, StackOptions};
 
 /// A burst may take that long on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(480);
 
-/// A message that is not deleted is shown again after so many seconds.
-pub const VISIBILITY: u64 = 3;
+/// In seconds.
+const VISIBILITY: u64 = 3;
 
 /// Where a burst happens. The scene's own instance isn't part of it.
 pub struct Ground {
@@ -51,7 +51,7 @@ pub struct Ground {
 impl Ground {
     /// With a class that may hold them all.
     pub async fn with(instances: usize) -> Self {
-        let stack = fresh_ground().await;
+        let stack = fresh_ground_with(StackOptions { audit_log: std::env::var_os("BURST_AUDIT").is_some(), ..Default::default() }).await;
         let scene = Scene::on(Desk::open(client_of(&stack).await).await, &[&["web"]]).await;
         scene.class(json!({"maxActive": instances})).await;
         let instances = launch(&scene, instances).await;
@@ -67,8 +67,8 @@ impl Ground {
         Process::start_with(&self.stack(), OPERATOR_ACCOUNT, &[("QUARANTINE_RESYNC_SECONDS", "300")])
     }
 
-    pub fn stop_apiserver(&self) {
-        self.stack().stop_apiserver();
+    pub fn kill_apiserver(&self) {
+        self.stack().kill_apiserver();
     }
 
     pub fn start_apiserver(&self) {
@@ -91,6 +91,25 @@ async fn launch(scene: &Scene, count: usize) -> Vec<String> {
     ids
 }
 
+async fn client(account: &str) -> Client {
+    Client::new(&config(&endpoint(), credentials(account)).await)
+}
+
+/// A message that was received so often is a dead letter, and one that isn't deleted is shown again after
+/// [`VISIBILITY`].
+pub async fn gives_up_after(queue: &Queue<'_>, receives: u32) {
+    let account = &queue.scene.account.id;
+    let dead_letters = queue.dead_letters.rsplit('/').next().expect("a URL ends in the queue's name");
+    let arn = format!("arn:aws:sqs:{REGION}:{account}:{dead_letters}");
+    let redrive = json!({"deadLetterTargetArn": arn, "maxReceiveCount": receives.to_string()}).to_string();
+    let attributes = HashMap::from([
+        (QueueAttributeName::VisibilityTimeout, VISIBILITY.to_string()),
+        (QueueAttributeName::RedrivePolicy, redrive),
+    ]);
+    let call = client(account).await.set_queue_attributes().queue_url(&queue.url).set_attributes(Some(attributes));
+    call.send().await.expect("the queue takes its attributes");
+}
+
 /// A queue, what is sent to it, and what came of that.
 pub struct Burst<'a> {
     pub ground: &'a Ground,
@@ -104,16 +123,8 @@ impl<'a> Burst<'a> {
     /// With a source that reads the queue. A message that was received `max_receives` times is a dead letter.
     pub async fn on(ground: &'a Ground, recipe: Recipe, max_receives: u32) -> Self {
         let queue = Queue::of(&ground.scene).await;
-        let sqs = Client::new(&config(&endpoint(), credentials(&ground.scene.account.id)).await);
-        let dead_letters = queue.dead_letters.rsplit('/').next().expect("a URL ends in the queue's name");
-        let arn = format!("arn:aws:sqs:{REGION}:{}:{dead_letters}", ground.scene.account.id);
-        let redrive = json!({"deadLetterTargetArn": arn, "maxReceiveCount": max_receives.to_string()}).to_string();
-        let attributes = HashMap::from([
-            (QueueAttributeName::VisibilityTimeout, VISIBILITY.to_string()),
-            (QueueAttributeName::RedrivePolicy, redrive),
-        ]);
-        let set = sqs.set_queue_attributes().queue_url(&queue.url).set_attributes(Some(attributes)).send().await;
-        set.expect("the queue takes its attributes");
+        let sqs = client(&ground.scene.account.id).await;
+        gives_up_after(&queue, max_receives).await;
         queue.read_by_source(json!({"maxActive": ground.instances.len()})).await;
         let messages = Messages::of(&queue, recipe, &ground.instances);
         Self { witness: Witness::of(&ground.scene.desk), ground, queue, messages, sqs }
