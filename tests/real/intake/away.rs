@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::time::Duration;
 
-const RECIPE: Recipe = Recipe::of(300);
+const RECIPE: Recipe = Recipe::of(160);
 const MAX_RECEIVES: u32 = 5;
 const AWAY: Duration = Duration::from_secs(120);
 

@@ -33,15 +33,17 @@ pub struct Messages {
 }
 
 impl Messages {
-    /// One about each instance; the first ones again after all the others, as far as they were not handled by then in
-    /// one batch with them; the garbage in between.
+    /// One about each instance, some of them twice, the garbage between them.
     pub fn of(queue: &Queue<'_>, recipe: Recipe, instances: &[String]) -> Self {
         assert_eq!(instances.len(), recipe.instances());
         let at = Timestamp::now();
         let good: Vec<String> = instances.iter().map(|id| queue.pressed(id, id, at)).collect();
         let mut garbage: Vec<String> = (0..recipe.garbage).map(|number| garbage(number, &good[number])).collect();
-        let repeated = good.iter().step_by((good.len() / recipe.duplicates).max(1)).take(recipe.duplicates);
-        let bodies = mixed(&[&good, &repeated.cloned().collect::<Vec<_>>(), &garbage]);
+        // Backwards, so that some come at once with what they repeat, some long before or after it.
+        let mut repeated: Vec<String> = good.iter().step_by(good.len() / recipe.duplicates).cloned().collect();
+        repeated.truncate(recipe.duplicates);
+        repeated.reverse();
+        let bodies = mixed(&[&good, &repeated, &garbage]);
         assert_eq!(bodies.len(), recipe.messages);
         garbage.sort();
         Self { bodies, garbage }

@@ -1,5 +1,5 @@
 //! Bursts of findings, and what is left of them when the operator dies or the API server is away: the right Quarantines,
-//! the garbage among the dead letters, nothing else. Each with an operator process on an API server of its own.
+//! the garbage among the dead letters, nothing else. Each with an operator process; a burst has an API server of its own.
 //!
 //! | room | what is there |
 //! |---|---|
@@ -7,6 +7,8 @@
 //! | `messages` | what a burst consists of |
 //! | `witness` | who saw which Quarantine made and contained, and when |
 //! | `figures` | what a burst took. Printed, never asserted |
+//! | `burst`, `killed`, `away` | nothing disturbs it; the operator dies ten times; the API server is away for two minutes |
+//! | `events` | what a source says in events |
 
 mod away;
 mod burst;

@@ -11,7 +11,7 @@ use crate::{
         claims::{Desk, holds},
         client_of,
         operator::OPERATOR_ACCOUNT,
-        process::{Process, fresh_ground_with},
+        process::{Process, fresh_ground},
         wait::until_within,
     },
     wire::{
@@ -33,7 +33,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use xtask::{Stack, StackOptions};
+use xtask::Stack;
 
 /// A burst may take that long on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(480);
@@ -51,7 +51,7 @@ pub struct Ground {
 impl Ground {
     /// With a class that may hold them all.
     pub async fn with(instances: usize) -> Self {
-        let stack = fresh_ground_with(StackOptions { audit_log: std::env::var_os("BURST_AUDIT").is_some(), ..Default::default() }).await;
+        let stack = fresh_ground().await;
         let scene = Scene::on(Desk::open(client_of(&stack).await).await, &[&["web"]]).await;
         scene.class(json!({"maxActive": instances})).await;
         let instances = launch(&scene, instances).await;
@@ -168,9 +168,11 @@ impl<'a> Burst<'a> {
         until_within(PATIENCE, &awaited, async || (self.witness.contained() >= instances.len()).then_some(())).await;
         let garbage = self.messages.garbage.len();
         until_within(PATIENCE, "the queue is empty, and the garbage is among the dead letters", async || {
+            if self.queue.left(&self.queue.url).await != (0, 0) {
+                return None;
+            }
             let dead = self.queue.left(&self.queue.dead_letters).await.0;
-            let left = self.queue.left(&self.queue.url).await;
-            (left == (0, 0) && usize::try_from(dead).is_ok_and(|dead| dead >= garbage)).then_some(())
+            usize::try_from(dead).is_ok_and(|dead| dead >= garbage).then_some(())
         })
         .await;
         let dead_letters = self.dead_letters().await;
