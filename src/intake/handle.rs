@@ -18,6 +18,7 @@ use crate::{
     },
     quarantine::{Context, Error, decide::findings::change, in_time, world::Saying},
 };
+use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
     Api, Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
@@ -64,7 +65,7 @@ impl Desk<'_> {
             }
         };
         for _ in 0..TRIES {
-            match self.carry_out(&event, counters).await {
+            match self.carry_out(message, &event, counters).await {
                 Ok(handled) => return handled,
                 Err(error) if error.is_conflict() => {}
                 Err(error) => return Handled::Blocked(error),
@@ -73,14 +74,19 @@ impl Desk<'_> {
         Handled::Later
     }
 
-    async fn carry_out(&self, event: &Event, counters: &mut Counters) -> Result<Handled, Error> {
+    async fn carry_out(
+        &self,
+        message: &QueueMessage,
+        event: &Event,
+        counters: &mut Counters,
+    ) -> Result<Handled, Error> {
         let name = self.source.name_any();
         let source = Source { name: &name, spec: &self.source.spec, own_action: self.own_action };
         let (facts, seen) = self.look(&source, event).await?;
         let Plan { steps, fate } = plan(&source, event, &facts, self.context.now());
         let mut settled = true;
         for step in &steps {
-            settled &= self.take(step, &seen).await?;
+            settled &= self.take(message, step, &seen).await?;
             step.count(counters);
         }
         Ok(if settled && matches!(fate, Fate::Delete(_)) { Handled::Delete } else { Handled::Later })
@@ -115,7 +121,7 @@ impl Desk<'_> {
     }
 
     /// Takes one step. False: the message must stay.
-    async fn take(&self, step: &Step, seen: &[Quarantine]) -> Result<bool, Error> {
+    async fn take(&self, message: &QueueMessage, step: &Step, seen: &[Quarantine]) -> Result<bool, Error> {
         match step {
             Step::Create(quarantine) => self.create(quarantine).await?,
             Step::Join { name, add, said, .. } => {
@@ -124,14 +130,16 @@ impl Desk<'_> {
                     self.join(known, add).await?;
                 }
                 if let Some(said) = said {
-                    self.say(EventType::Warning, Reason::FindingJoined, &format!("Quarantine {name}: {said}")).await;
+                    let said = format!("Quarantine {name}: {said}");
+                    let about = known.map(|known| known.object_ref(&())).unwrap_or_default();
+                    self.say(EventType::Warning, Reason::FindingJoined, about, &said).await;
                 }
             }
             Step::Echo { why } | Step::Unwanted { why } => {
                 tracing::info!(source = self.source.name_any(), why, "a finding makes nothing");
             }
             Step::Refused { why, note_on } | Step::WithoutInstance { why, note_on } => {
-                return Ok(self.refuse(why, note_on.as_ref()).await);
+                return Ok(self.refuse(message, why, note_on.as_ref()).await);
             }
             Step::Wait { why } => {
                 tracing::info!(source = self.source.name_any(), why, "a message waits");
@@ -145,7 +153,8 @@ impl Desk<'_> {
     async fn create(&self, quarantine: &Quarantine) -> Result<(), Error> {
         let made = in_time(self.claims().create(&PostParams::default(), quarantine)).await?;
         let (namespace, name) = (made.namespace().unwrap_or_default(), made.name_any());
-        self.say(EventType::Normal, Reason::QuarantineCreated, &format!("Made Quarantine {namespace}/{name}.")).await;
+        let said = format!("Made Quarantine {namespace}/{name}.");
+        self.say(EventType::Normal, Reason::QuarantineCreated, made.object_ref(&()), &said).await;
         Ok(())
     }
 
@@ -160,15 +169,16 @@ impl Desk<'_> {
     }
 
     /// An event, and the note where a person waits for an answer. False: the note may go through later.
-    async fn refuse(&self, why: &str, note_on: Option<&FindingReference>) -> bool {
+    async fn refuse(&self, message: &QueueMessage, why: &str, note_on: Option<&FindingReference>) -> bool {
+        let about = || note_on.map_or_else(|| named("Message", &message.id), |finding| named("Finding", &finding.id));
         let on = note_on.map(|finding| format!(" Finding {}.", finding.id)).unwrap_or_default();
-        self.say(EventType::Warning, Reason::FindingIgnored, &format!("{why}{on}")).await;
+        self.say(EventType::Warning, Reason::FindingIgnored, about(), &format!("{why}{on}")).await;
         let Some(finding) = note_on else { return true };
         match self.note(finding, why).await {
             Ok(()) => true,
             Err(problem) => {
-                let message = format!("Finding {} can't be told: {}", finding.id, problem.message);
-                self.say(EventType::Warning, Reason::FindingNotUpdated, &message).await;
+                let said = format!("Finding {} can't be told: {}", finding.id, problem.message);
+                self.say(EventType::Warning, Reason::FindingNotUpdated, about(), &said).await;
                 problem.disposition != Disposition::Retry
             }
         }
@@ -194,11 +204,12 @@ impl Desk<'_> {
         }
         let Unreadable { why, begins } = unreadable;
         let said = format!("Message {} can't be read and stays in the queue. {why} It begins: {begins}", message.id);
-        self.say(EventType::Warning, Reason::MessageUnreadable, &said).await;
+        self.say(EventType::Warning, Reason::MessageUnreadable, named("Message", &message.id), &said).await;
     }
 
-    /// A failing event never holds up a message.
-    async fn say(&self, type_: EventType, reason: Reason, message: &str) {
+    /// A failing event never holds up a message. The recorder makes one event of all that differ in their notes alone,
+    /// with the first one's: `about` keeps them apart.
+    async fn say(&self, type_: EventType, reason: Reason, about: ObjectReference, message: &str) {
         let source = self.source.name_any();
         tracing::info!(source, %reason, "{message}");
         let event = KubernetesEvent {
@@ -206,7 +217,7 @@ impl Desk<'_> {
             reason: reason.as_str(),
             note: Some(plain(message, 1000)),
             action: "Receive".to_owned(),
-            secondary: None,
+            secondary: Some(about),
         };
         if let Err(error) = in_time(self.context.recorder.publish(&event, &self.source.object_ref(&()))).await {
             tracing::warn!(source, %reason, %error, "the event could not be published");
@@ -242,4 +253,9 @@ impl Desk<'_> {
             outcome => outcome.map(drop),
         }
     }
+}
+
+/// Something that an event is about and that isn't an object of the API server.
+fn named(kind: &str, name: &str) -> ObjectReference {
+    ObjectReference { kind: Some(kind.to_owned()), name: Some(name.to_owned()), ..ObjectReference::default() }
 }

@@ -118,7 +118,7 @@ impl Receiver {
 
     /// Works on messages until each is done or left to the queue. One that the API server doesn't take now is held.
     async fn work(&mut self, sqs: &Sqs, messages: Vec<QueueMessage>) {
-        let (mut open, mut held_at, mut pause) = (messages, Instant::now(), FIRST_PAUSE);
+        let (mut open, mut held_at, mut pause) = (messages, None::<Instant>, FIRST_PAUSE);
         while !open.is_empty() {
             let desk = self.desk();
             let handling = open.into_iter().map(async |message| {
@@ -146,12 +146,16 @@ impl Receiver {
                 self.hide(sqs, &[message], seconds).await;
             }
             open = blocked;
-            if open.is_empty() || self.rest(&mut pause).await {
+            if open.is_empty() {
                 return;
             }
-            if held_at.elapsed() > HOLD / 3 {
-                held_at = Instant::now();
+            // At once: the queue may hide a message for less time than other receivers still wait for one.
+            if held_at.is_none_or(|at| at.elapsed() > HOLD / 3) {
+                held_at = Some(Instant::now());
                 self.hide(sqs, &open, HOLD.as_secs() as u32).await;
+            }
+            if self.rest(&mut pause).await {
+                return;
             }
         }
     }

@@ -7,6 +7,7 @@
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
 //! | `findings` | findings as targets, what they are told, sources of Quarantines |
+//! | `intake` | bursts of findings, through deaths of the operator and an API server that is away |
 //! | `hard` | what goes wrong in a real organisation |
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
@@ -20,6 +21,7 @@ mod api;
 mod e2e;
 mod findings;
 mod hard;
+mod intake;
 mod lost;
 mod meant;
 mod process;

@@ -188,6 +188,12 @@ impl ControlPlane {
         self.apiserver = None;
     }
 
+    pub fn kill_apiserver(&mut self) {
+        if let Some(mut apiserver) = self.apiserver.take() {
+            apiserver.kill();
+        }
+    }
+
     /// Stops every part, in the order of the fields.
     pub fn stop(&mut self) {
         self.controller_manager = None;

@@ -220,6 +220,11 @@ impl Stack {
         self.control_plane.stop_apiserver();
     }
 
+    /// The same as a crash: whatever it was doing ends in the middle.
+    pub fn kill_apiserver(&mut self) {
+        self.control_plane.kill_apiserver();
+    }
+
     /// Starts the API server again on the same port, with the same certificate and tokens.
     pub fn start_apiserver(&mut self) -> Result<()> {
         self.control_plane.stop_apiserver();
