@@ -5,6 +5,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from . import hub_console, hubs, interfaces, turns
+from .access import Access
 from .answer import Answer, as_json
 from .call import read_body
 from .calls import CallLog
@@ -14,8 +15,8 @@ from .turns import LOCK
 
 
 class Admin:
-    def __init__(self, calls: CallLog, faults: Faults, throttles: Throttles) -> None:
-        self.calls, self.faults, self.throttles = calls, faults, throttles
+    def __init__(self, calls: CallLog, faults: Faults, throttles: Throttles, access: Access) -> None:
+        self.calls, self.faults, self.throttles, self.access = calls, faults, throttles, access
 
     def answer(self, environ: dict[str, Any]) -> Answer:
         method, body = environ["REQUEST_METHOD"], read_body(environ)
@@ -69,4 +70,9 @@ class Admin:
             return as_json({"error": "there is PUT /_emulator/security-hub/administrator"}, 404)
         with LOCK:
             hubs.administer(**body)
+        return as_json({})
+
+    def put_access(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        with LOCK:
+            self.access.set(**body)
         return as_json({})

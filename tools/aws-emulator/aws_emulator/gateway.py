@@ -1,4 +1,4 @@
-"""The order of things for one request: admin API, faults, throttles, moto, the log of calls.
+"""The order of things for one request: admin API, faults, throttles, access, moto, the log of calls.
 
 moto's state is global and made for one thread: one lock (`turns`) lets one call at a time into moto. Waiting, for a
 delay that a fault asks for or for a message to receive, happens outside it.
@@ -14,6 +14,7 @@ from botocore.model import OperationNotFoundError
 from moto.core.utils import get_service_model
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
+from .access import Access
 from .admin import Admin
 from .answer import Answer, Refusal, as_error
 from .call import Call, read_call
@@ -32,7 +33,8 @@ class Gateway:
         self.calls = CallLog()
         self.faults = Faults()
         self.throttles = Throttles()
-        self.admin = Admin(self.calls, self.faults, self.throttles)
+        self.access = Access()
+        self.admin = Admin(self.calls, self.faults, self.throttles, self.access)
 
     def preload(self, services: Iterable[str]) -> None:
         """Loads these services now: each would keep its first caller waiting for up to a second."""
@@ -72,6 +74,7 @@ class Gateway:
         try:
             with LOCK:
                 called_by(environ.get("werkzeug.socket"))
+                self.access.check(call)
                 if call.service == "cloudformation":
                     stacks.load()
                 body = self.moto(environ, start_response)

@@ -12,7 +12,6 @@ from typing import Any
 from .answer import Answer, as_error
 from .call import Call
 
-
 REFUSALS = {
     "ec2": (503, "RequestLimitExceeded", "Request limit exceeded."),
     "securityhub": (429, "TooManyRequestsException", "Too Many Requests"),

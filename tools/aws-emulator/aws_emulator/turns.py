@@ -46,14 +46,15 @@ def wait_until(done: Callable[[], bool], seconds: float) -> bool:
     back in between."""
     global waiting
     deadline = time.monotonic() + seconds
-    while True:
-        if caller_is_gone():
-            return False
-        if done():
-            return True
-        left = deadline - time.monotonic()
-        if left <= 0:
-            return False
-        waiting += 1
-        CHANGED.wait(min(left, LOOK_AGAIN))
+    waiting += 1
+    try:
+        while not caller_is_gone():
+            if done():
+                return True
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            CHANGED.wait(min(left, LOOK_AGAIN))
+        return False
+    finally:
         waiting -= 1

@@ -35,9 +35,7 @@ def finding(id: str, account: str = ACCOUNT, region: str = REGION, **changes: An
         "Severity": {"Label": "HIGH"},
         "Title": f"Finding {id}",
         "Description": "An instance talks to a botnet.",
-        "Resources": [
-            {"Type": "AwsEc2Instance", "Id": f"arn:aws:ec2:{region}:{account}:instance/i-0123456789abcdef0"}
-        ],
+        "Resources": [{"Type": "AwsEc2Instance", "Id": f"arn:aws:ec2:{region}:{account}:instance/i-0123456789abcdef0"}],
     } | changes
 
 

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from .harness import ACCOUNT, REGION, Case
+from .hub_case import numbers
 from .proofs import proves
 
 TARGET = "222222222222"
@@ -64,6 +65,22 @@ class Accounts(Case):
             with self.refused("AccessDenied", status=403):
                 self.assume(**params)
         self.assume(ExternalId="right")
+
+    def test_a_condition_on_the_caller_or_the_session_is_looked_at(self) -> None:
+        for condition, let in (
+            ({"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}}, True),
+            ({"StringLike": {"sts:RoleSessionName": "te*"}}, True),
+            ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, False),
+        ):
+            with self.subTest(condition=condition):
+                self.name = f"quarantine-{next(numbers)}-{self.vpc}"
+                self.arn = f"arn:aws:iam::{TARGET}:role/{self.name}"
+                self.make_role(condition=condition)
+                if let:
+                    self.assume()
+                else:
+                    with self.refused("AccessDenied", status=403):
+                        self.assume()
 
     @proves("trust-policy")
     def test_a_caller_whom_the_role_does_not_trust_is_denied(self) -> None:

@@ -4,7 +4,7 @@ from .harness import ACCOUNT
 from .hub_case import OTHER, HubCase, finding, is_, product
 from .proofs import proves
 
-
+GUARDDUTY = "arn:aws:securityhub:eu-central-1::product/aws/guardduty"
 ELEVEN = (
     "Id Title Type Region ProductArn ProductName CompanyName ResourceId ResourceType RecordState SeverityLabel"
 ).split()
@@ -31,10 +31,9 @@ class Hub(HubCase):
 class Importing(HubCase):
     @proves("imported-findings")
     def test_a_finding_is_known_by_its_id_and_its_product(self) -> None:
-        guardduty = "arn:aws:securityhub:eu-central-1::product/aws/guardduty"
-        self.put(finding("same"), finding("same", ProductArn=guardduty))
+        self.put(finding("same"), finding("same", ProductArn=GUARDDUTY))
         self.assertEqual(self.ids(), ["same", "same"])
-        self.assertEqual(self.ids(Filters={"ProductArn": [is_(guardduty)]}), ["same"])
+        self.assertEqual(self.ids(Filters={"ProductArn": [is_(GUARDDUTY)]}), ["same"])
 
     @proves("imported-findings")
     def test_a_new_finding_gets_what_the_hub_says_of_it(self) -> None:
@@ -71,10 +70,11 @@ class Importing(HubCase):
             finding("no-resources", Resources=[]),
             finding("elsewhere", ProductArn=product(region="us-west-2")),
             finding("not-mine", account=OTHER),
+            finding("not-mine-either", account=OTHER, ProductArn=GUARDDUTY),
             finding("not-its", ProductArn="arn:aws:s3:::bucket"),
         ]
         answer = self.hub.batch_import_findings(Findings=[*wrong, finding("right")])
-        self.assertEqual((answer["FailedCount"], answer["SuccessCount"]), (5, 1))
+        self.assertEqual((answer["FailedCount"], answer["SuccessCount"]), (6, 1))
         self.assertEqual([one["Id"] for one in answer["FailedFindings"]], [one["Id"] for one in wrong])
         self.assertEqual({one["ErrorCode"] for one in answer["FailedFindings"]}, {"InvalidInput"})
         self.assertEqual(self.ids(), ["right"])

@@ -89,9 +89,7 @@ class Messages(Queues):
     def test_a_message_that_is_visible_again_is_not_in_flight(self) -> None:
         self.send("a", "b")
         gone, held = self.receive(self.url)
-        self.sqs.change_message_visibility(
-            QueueUrl=self.url, ReceiptHandle=gone["ReceiptHandle"], VisibilityTimeout=0
-        )
+        self.sqs.change_message_visibility(QueueUrl=self.url, ReceiptHandle=gone["ReceiptHandle"], VisibilityTimeout=0)
         with self.refused("AWS.SimpleQueueService.MessageNotInflight"):
             self.sqs.change_message_visibility(
                 QueueUrl=self.url, ReceiptHandle=gone["ReceiptHandle"], VisibilityTimeout=10
@@ -131,10 +129,16 @@ class Waiting(Queues):
 
     @proves("long-polls")
     def test_a_call_that_waits_keeps_no_other_waiting(self) -> None:
-        thread = self.poll_in_background(2, [])
-        self.assertTrue(eventually(lambda: self.polls_under_way(1), seconds=1.5))
-        self.send("a")
-        thread.join(5)
+        # Short waits, and several: an emulator that does keep others waiting also keeps this test's clean-up waiting.
+        for attempt in range(3):
+            got: list[Any] = []
+            thread = self.poll_in_background(2, got)
+            if eventually(lambda: self.polls_under_way(1) or not thread.is_alive()):
+                self.send(str(attempt))
+            thread.join(10)
+            if [message["Body"] for message in got] == [str(attempt)]:
+                return
+        self.fail("what was sent during a wait came only after it")
 
     def test_four_receivers_that_wait_get_what_comes(self) -> None:
         got: list[Any] = []
@@ -184,9 +188,7 @@ class Waiting(Queues):
                 messages = post(self.emulator.port, "ReceiveMessage", **params).get("Messages", [])
                 if messages:
                     got.extend(message["Body"] for message in messages)
-                    entries = [
-                        {"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)
-                    ]
+                    entries = [{"Id": str(n), "ReceiptHandle": one["ReceiptHandle"]} for n, one in enumerate(messages)]
                     post(self.emulator.port, "DeleteMessageBatch", QueueUrl=self.url, Entries=entries)
 
         threads = [threading.Thread(target=drain, daemon=True) for _ in range(4)]

@@ -107,6 +107,24 @@ Resources:
       PolicyDocument:
         Version: "2012-10-17"
         Statement: [{Effect: Allow, Action: "sqs:*", Resource: !GetAtt DeadLetters.Arn}]
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Condition: HasLetters
+    Properties:
+      ComparisonOperator: GreaterThanThreshold
+      Threshold: 0
+      EvaluationPeriods: 1
+      Metrics:
+        - {Id: sum, Expression: "FILL(dead, 0)", ReturnData: true}
+        - Id: dead
+          ReturnData: false
+          MetricStat:
+            Period: 300
+            Stat: Maximum
+            Metric:
+              Namespace: AWS/SQS
+              MetricName: ApproximateNumberOfMessagesVisible
+              Dimensions: [{Name: QueueName, Value: !GetAtt DeadLetters.QueueName}]
 Outputs:
   QueueUrl: {Value: !Ref Queue}
   GroupId: {Value: !GetAtt Group.GroupId}
@@ -289,6 +307,27 @@ class Stacks(Case):
         self.assertTrue(pattern["resources"][0].endswith("action/custom/no"))
         self.assertIn("Letters", self.update(Letters="yes"))
         self.assertEqual(len(self.iam.list_role_policies(RoleName=self.role())["PolicyNames"]), 2)
+
+    @proves("stack-alarms")
+    def test_an_alarm_measures_what_the_template_says_and_goes_with_its_condition(self) -> None:
+        self.make()
+        watch = self.emulator.client("cloudwatch")
+        name = self.id_of("Alarm")
+        (alarm,) = watch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+        (_, dead) = alarm["Metrics"]
+        (dimension,) = dead["MetricStat"]["Metric"]["Dimensions"]
+        self.assertEqual(dimension["Value"], self.id_of("DeadLetters").rpartition("/")[2])
+        self.update(Letters="no")
+        self.assertEqual(watch.describe_alarms(AlarmNames=[name])["MetricAlarms"], [])
+
+    @proves("shown-resources")
+    def test_a_resource_whose_condition_is_false_is_not_shown(self) -> None:
+        self.make(Letters="no")
+        described = self.stacks.describe_stack_resources(StackName=self.name)["StackResources"]
+        listed = self.stacks.list_stack_resources(StackName=self.name)["StackResourceSummaries"]
+        for shown in (described, listed):
+            self.assertNotIn(None, [one.get("ResourceType") for one in shown])
+            self.assertEqual({"Inline", "Alarm"} & {one["LogicalResourceId"] for one in shown}, set())
 
     def test_previous_template_and_values_stay_where_they_are_asked_for(self) -> None:
         self.make(ExternalId="secret")

@@ -30,6 +30,7 @@ from . import queues  # noqa: F401
 from . import receiving  # noqa: F401
 from . import stacks  # noqa: F401
 from . import stack_resources  # noqa: F401
+from . import stack_alarms  # noqa: F401
 from .registry import ALL, apply, table
 
 __all__ = ["ALL", "apply", "table"]

@@ -1,8 +1,6 @@
 """AssumeRole: only a role that exists, and only for whom its trust policy lets in.
 
-Reads of a trust policy: Effect, Principal (AWS), Action, and the condition sts:ExternalId by StringEquals or
-StringLike. Another condition key is taken as not met, so that nothing is let in by mistake. What the role may do once
-assumed isn't looked at.
+What the role may do once assumed, and whether a role may become another by its own policies, is in `access`.
 """
 
 import json
@@ -13,7 +11,8 @@ from moto.iam.models import iam_backends
 from moto.sts.exceptions import STSClientError
 from moto.sts.responses import TokenResponse
 
-from ..wildcards import pattern
+from ..callers import keys_of, who_signed
+from ..policies import ALLOWED, Request, judge
 from .registry import correction, wrap
 
 
@@ -31,7 +30,12 @@ def trust_policy() -> None:
     def assume_role(old: Any, self: Any) -> Any:
         _, caller, account = self.backend.get_caller_identity(self.get_access_key(), self.region)
         arn = self._get_param("RoleArn")
-        if not trusts(role_policy(arn), caller, account, self._get_param("ExternalId")):
+        who = who_signed(self.get_access_key(), account, self.region)
+        keys = {"sts:rolesessionname": [self._get_param("RoleSessionName")]}
+        if external_id := self._get_param("ExternalId"):
+            keys["sts:externalid"] = [external_id]
+        request = Request(who, "sts:AssumeRole", arn, keys_of(who) | keys)
+        if judge([role_policy(arn)], request, resource_policy=True) != ALLOWED:
             raise STSClientError(
                 "AccessDenied", f"User: {caller} is not authorized to perform: sts:AssumeRole on resource: {arn}"
             )
@@ -58,47 +62,3 @@ def role_policy(arn: str) -> dict[str, Any]:
         return json.loads(iam_backends[account][partition].get_role_by_arn(arn).assume_role_policy_document)
     except (KeyError, NotFoundException, ValueError):
         return {}
-
-
-def trusts(policy: dict[str, Any], caller: str, account: str, external_id: str | None) -> bool:
-    matching = [
-        statement
-        for statement in as_list(policy.get("Statement"))
-        if any(pattern(action).fullmatch("sts:AssumeRole") for action in as_list(statement.get("Action")))
-        and names(statement.get("Principal"), caller, account)
-        and meets(statement.get("Condition") or {}, external_id)
-    ]
-    effects = {statement.get("Effect") for statement in matching}
-    return "Allow" in effects and "Deny" not in effects
-
-
-def names(principal: Any, caller: str, account: str) -> bool:
-    if principal == "*":
-        return True
-    named = as_list(principal.get("AWS")) if isinstance(principal, dict) else []
-    return any(
-        one in ("*", account, caller, role_of(caller)) or (one.startswith("arn:") and one.endswith(f"::{account}:root"))
-        for one in named
-    )
-
-
-def role_of(caller: str) -> str:
-    """The role's ARN for a session of it: arn:…:sts::1:assumed-role/name/session is arn:…:iam::1:role/name."""
-    head, _, tail = caller.partition(":assumed-role/")
-    return f"{head.replace(':sts:', ':iam:')}:role/{tail.split('/')[0]}" if tail else caller
-
-
-def meets(condition: dict[str, Any], external_id: str | None) -> bool:
-    for operator, keys in condition.items():
-        for key, wanted in keys.items():
-            if key.lower() != "sts:externalid" or operator not in ("StringEquals", "StringLike") or external_id is None:
-                return False
-            if operator == "StringEquals" and external_id not in as_list(wanted):
-                return False
-            if operator == "StringLike" and not any(pattern(one).fullmatch(external_id) for one in as_list(wanted)):
-                return False
-    return True
-
-
-def as_list(value: Any) -> list[Any]:
-    return [] if value is None else value if isinstance(value, list) else [value]

@@ -42,7 +42,7 @@ def whole_events() -> None:
     aws=(
         "A queue, be it of another account, gets an event only if its policy lets events.amazonaws.com send for this "
         "rule (aws:SourceArn); else the event goes to the target's dead-letter queue, if that one's policy does, with "
-        "RULE_ARN, TARGET_ARN, ERROR_CODE and others as message attributes."
+        "RULE_ARN, TARGET_ARN, ERROR_CODE and ERROR_MESSAGE as message attributes."
     ),
     moto="Sends without a look at the policy, always to the rule's own account; has no dead-letter queues for targets.",
     page=(

@@ -10,6 +10,7 @@ from moto.events.models import UNDEFINED, EventPattern, Rule
 
 from .registry import correction, wrap
 
+
 @correction(
     "patterns-reach-into-lists",
     aws=(

@@ -1,8 +1,8 @@
 """BatchImportFindings: what is taken, and what a finding is afterwards. Reading them is in `finding_filters`, what
 their owner writes on them in `updating_findings`.
 
-An AWS service or a partner imports under a product ARN without an account. Everybody may do so here: it is how a test
-plays GuardDuty.
+An AWS service or a partner imports under a product ARN without an account. Everybody may do so here, for the own
+account: it is how a test plays GuardDuty.
 """
 
 import copy
@@ -96,8 +96,8 @@ def filled(given: dict[str, Any], region: str) -> dict[str, Any]:
 @correction(
     "import-form",
     aws=(
-        "BatchImportFindings takes 1 to 100 findings; one without a required attribute, of another region or, by the "
-        "account's own product, of another account, is in FailedFindings; the others are imported."
+        "BatchImportFindings takes 1 to 100 findings; one without a required attribute, of another region or of "
+        "another account than the caller's is in FailedFindings; the others are imported."
     ),
     moto="Takes any number; looks only at Resources.",
     page=(
@@ -131,8 +131,8 @@ def fault_of(given: dict[str, Any], account: str, region: str) -> str | None:
         return "Invalid parameter 'ProductArn'."
     if parts[3] != region:
         return f"Invalid parameter 'ProductArn': it is of another region than {region}."
-    if parts[4]:
-        own = f"product/{parts[4]}/default"
-        if parts[5] != own or account not in (parts[4],) or given["AwsAccountId"] != account:
-            return "Invalid parameter 'AwsAccountId': it must be the account of the product and of the caller."
+    if given["AwsAccountId"] != account or parts[4] not in ("", account):
+        return "Invalid parameter 'AwsAccountId': it must be the account of the product and of the caller."
+    if parts[4] and parts[5] != f"product/{account}/default":
+        return "Invalid parameter 'ProductArn'."
     return None

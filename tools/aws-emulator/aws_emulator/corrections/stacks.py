@@ -173,6 +173,19 @@ def change(self: Any, name: str, old: dict[str, Any], parsing: Any) -> None:
 
 
 @correction(
+    "shown-resources",
+    aws="DescribeStackResources and ListStackResources show the resources that are there.",
+    moto="Show an empty one for each whose condition is false.",
+    page="DescribeStackResources (CloudFormation API Reference)",
+)
+@later
+def shown_resources() -> None:
+    from moto.cloudformation.models import Stack
+
+    Stack.stack_resources = property(lambda self: [one for one in self.resource_map.values() if one is not None])
+
+
+@correction(
     "iam-capabilities",
     aws=(
         "A stack with IAM resources needs CAPABILITY_IAM or CAPABILITY_NAMED_IAM, one that names them the latter: "
