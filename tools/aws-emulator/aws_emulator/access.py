@@ -13,7 +13,7 @@ from moto.iam.models import iam_backends
 from .answer import Refusal
 from .authorizations import Needed, needed_for
 from .call import Call
-from .callers import keys_of, who_signed
+from .callers import keys_of, organization_key, who_signed
 from .corrections.queue_policies import queue_says
 from .policies import ALLOWED, DENIED, SILENT, Principal, Request, judge
 
@@ -54,8 +54,9 @@ class Access:
 
 
 def said_of(needed: Needed, who: Principal, policies: list[Any], call: Call) -> str:
-    general = {"aws:requestedregion": [call.region], "ec2:region": [call.region]}
-    context = keys_of(who) | general | needed.context
+    owner = needed.owner or call.account
+    general = {"aws:requestedregion": [call.region], "ec2:region": [call.region], "aws:resourceaccount": [owner]}
+    context = keys_of(who) | general | organization_key("aws:resourceorgid", owner) | needed.context
     verdict = judge(policies, Request(who, needed.action, needed.resource, context))
     if verdict == SILENT and needed.queue is not None and needed.queue.account_id == who.account:
         # Only one that names the role or its session: naming the account leaves it to the account's policies.

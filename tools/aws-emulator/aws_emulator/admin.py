@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import hub_console, hubs, interfaces, turns
+from . import callers, hub_console, hubs, interfaces, turns
 from .access import Access
 from .answer import Answer, as_json
 from .call import read_body
@@ -75,4 +75,9 @@ class Admin:
     def put_access(self, name: str, query: dict[str, str], body: Any) -> Answer:
         with LOCK:
             self.access.set(**body)
+        return as_json({})
+
+    def put_organization(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        with LOCK:
+            callers.organize(**body)
         return as_json({})

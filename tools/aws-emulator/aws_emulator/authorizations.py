@@ -56,6 +56,7 @@ RESOURCES = {
 MADE = {"CreateSecurityGroup": "security-group", "CreateNetworkInterface": "network-interface"}
 """EC2: what a call makes, and may tag at once."""
 ATTRIBUTES = {"ModifyNetworkInterfaceAttribute": "SecurityGroupId", "ModifyInstanceAttribute": "GroupId"}
+ASFF = "securityhub:asffsyntaxpath/"
 ONE_FOR_BOTH = {
     "SendMessageBatch": "SendMessage",
     "DeleteMessageBatch": "DeleteMessage",
@@ -70,6 +71,12 @@ class Needed:
     context: Context = field(default_factory=dict)
     queue: Queue | None = None
 
+    @property
+    def owner(self) -> str:
+        """The account in the resource's ARN, if one is there."""
+        parts = self.resource.split(":", 5)
+        return parts[4] if len(parts) == 6 else ""
+
 
 def needed_for(call: Call) -> Iterator[Needed]:
     """All of these must be allowed."""
@@ -81,7 +88,9 @@ def needed_for(call: Call) -> Iterator[Needed]:
     elif call.service == "securityhub":
         yield for_security_hub(call, action)
     elif action.startswith("sts:AssumeRole"):
-        yield Needed(action, call.params.get("RoleArn", "*"))
+        named = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName"}
+        keys = {key: [call.params[name]] for key, name in named.items() if name in call.params}
+        yield Needed(action, call.params.get("RoleArn", "*"), keys)
     else:
         yield Needed(action)
 
@@ -178,5 +187,8 @@ def asff_keys(params: dict[str, Any]) -> Context:
     for path, value in flatten({name: one for name, one in params.items() if name != "FindingIdentifiers"}):
         names = [part for part in path.split(".") if not part.isdigit()]
         for depth in range(1, len(names) + 1):
-            keys.setdefault(f"securityhub:asffsyntaxpath/{'.'.join(names[:depth]).lower()}", []).append(value)
+            keys.setdefault(f"{ASFF}{'.'.join(names[:depth]).lower()}", []).append(value)
+    if fields := params.get("UserDefinedFields"):
+        keys[f"{ASFF}userdefinedfields.key"] = list(fields)
+        keys[f"{ASFF}userdefinedfields.value"] = list(map(str, fields.values()))
     return keys

@@ -24,7 +24,20 @@ from werkzeug.exceptions import NotFound
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
 ACCOUNT = re.compile(r"\d{12}")
 """An access key that is an account's number speaks for that account: how a test sets up a second one."""
-READS = ("Describe", "Get", "List", "Search", "Head", "AssumeRole", "Receive", "Simulate", "Validate", "Decode", "Test")
+READS = (
+    "Describe",
+    "Get",
+    "BatchGet",
+    "List",
+    "Search",
+    "Head",
+    "AssumeRole",
+    "Receive",
+    "Simulate",
+    "Validate",
+    "Decode",
+    "Test",
+)
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """What AWS lets a person do in the console of Security Hub CSPM and has no call for: press a custom action."""
 
-
 from moto.securityhub.models import securityhub_backends
 
 from . import hubs

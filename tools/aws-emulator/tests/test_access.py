@@ -212,17 +212,23 @@ class OtherServices(Access):
         with self.denied("securityhub"):
             hub.get_findings()
         suppress = {"StringEquals": {"securityhub:ASFFSyntaxPath/Workflow.Status": "SUPPRESSED"}}
-        severity = {"Null": {"securityhub:ASFFSyntaxPath/Severity": "false"}}
+        severity = {"Null": {"securityhub:ASFFSyntaxPath/Severity.Label": "false"}}
+        fields = {"Null": {"securityhub:ASFFSyntaxPath/UserDefinedFields.key": "false"}}
         actions = ["securityhub:GetFindings", "securityhub:BatchUpdateFindings"]
         self.allow(
             {"Action": actions, "Resource": f"arn:aws:securityhub:*:{TARGET}:hub/default"},
             {"Effect": "Deny", "Action": actions[1], "Condition": suppress},
             {"Effect": "Deny", "Action": actions[1], "Condition": severity},
+            {"Effect": "Deny", "Action": actions[1], "Condition": fields},
         )
         hub.get_findings()
         note = {"Text": "t", "UpdatedBy": "me"}
         hub.batch_update_findings(FindingIdentifiers=named, Workflow={"Status": "NOTIFIED"}, Note=note)
-        for changes in ({"Workflow": {"Status": "SUPPRESSED"}}, {"Severity": {"Label": "LOW"}}):
+        for changes in (
+            {"Workflow": {"Status": "SUPPRESSED"}},
+            {"Severity": {"Label": "LOW"}},
+            {"UserDefinedFields": {"k": "v"}},
+        ):
             with self.denied("securityhub"):
                 hub.batch_update_findings(FindingIdentifiers=named, **changes)
 
@@ -234,5 +240,15 @@ class OtherServices(Access):
         arn = iam.create_role(RoleName=self.role, AssumeRolePolicyDocument=document)["Role"]["Arn"]
         with self.denied("sts"):
             sts.assume_role(RoleArn=arn, RoleSessionName="s")
-        self.allow({"Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::*:role/{self.role}"})
+        let = {"Action": "sts:AssumeRole", "Resource": f"arn:aws:iam::*:role/{self.role}"}
+        self.allow(let)
         sts.assume_role(RoleArn=arn, RoleSessionName="s")
+        both = {"StringEquals": {"sts:ExternalId": "secret", "aws:ResourceOrgID": "o-1"}}
+        self.allow(let | {"Condition": both})
+        self.addCleanup(self.emulator.admin, "PUT", "organization", {"id": "o-1", "accounts": []})
+        with self.denied("sts"):
+            sts.assume_role(RoleArn=arn, RoleSessionName="s", ExternalId="secret")
+        self.emulator.admin("PUT", "organization", {"id": "o-1", "accounts": ["555555555555"]})
+        sts.assume_role(RoleArn=arn, RoleSessionName="s", ExternalId="secret")
+        with self.denied("sts"):
+            sts.assume_role(RoleArn=arn, RoleSessionName="s")

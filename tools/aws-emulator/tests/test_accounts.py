@@ -67,10 +67,13 @@ class Accounts(Case):
         self.assume(ExternalId="right")
 
     def test_a_condition_on_the_caller_or_the_session_is_looked_at(self) -> None:
+        self.emulator.admin("PUT", "organization", {"id": "o-1", "accounts": [ACCOUNT]})
+        self.addCleanup(self.emulator.admin, "PUT", "organization", {"id": "o-1", "accounts": []})
         for condition, let in (
             ({"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:*"}}, True),
             ({"StringLike": {"sts:RoleSessionName": "te*"}}, True),
-            ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, False),
+            ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, True),
+            ({"StringEquals": {"aws:PrincipalOrgID": "o-2"}}, False),
         ):
             with self.subTest(condition=condition):
                 self.name = f"quarantine-{next(numbers)}-{self.vpc}"

@@ -133,7 +133,7 @@ class Waiting(Queues):
         for attempt in range(3):
             got: list[Any] = []
             thread = self.poll_in_background(2, got)
-            if eventually(lambda: self.polls_under_way(1) or not thread.is_alive()):
+            if eventually(lambda thread=thread: self.polls_under_way(1) or not thread.is_alive()):
                 self.send(str(attempt))
             thread.join(10)
             if [message["Body"] for message in got] == [str(attempt)]:
