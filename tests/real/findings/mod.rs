@@ -4,4 +4,5 @@
 mod sources;
 mod stage;
 mod targets;
+mod template;
 mod told;
