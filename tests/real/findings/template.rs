@@ -23,6 +23,7 @@ use crate::{
         hub::{Hub, product},
     },
 };
+use aws_sdk_ec2::types::AddPrefixListEntry;
 use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate};
 use kube::Api;
 use quarantine_operator::{
@@ -30,7 +31,7 @@ use quarantine_operator::{
     aws::model::{GroupRule, Peer},
 };
 use serde_json::json;
-use site::{EXTERNAL_ID, FOR_MEMBERS, MEMBER_ROLE, Member, SOURCE, Site, delete_source, finding};
+use site::{ACTION, EXTERNAL_ID, FOR_MEMBERS, MEMBER_ROLE, Member, SOURCE, Site, delete_source, finding, make_action};
 
 const GUARD_DUTY: &str = "aws/guardduty";
 const FIELD: &str = "quarantine-operator.dev/outcome";
@@ -64,7 +65,7 @@ async fn a_press_in_the_administrators_account_isolates_a_members_instance_with_
     let claim = format!("{SOURCE}-{instance}");
     let held = desk.contained(&claim).await;
     assert_eq!(status(&held).interfaces.len(), 1);
-    assert_eq!(account.read(interface).await.groups, [outputs["IsolationGroupId"].clone()]);
+    assert_eq!(account.read(interface).await.groups, std::slice::from_ref(&outputs["IsolationGroupId"]));
     site.noted(id(&one), "contained").await;
     assert_eq!(read_finding(&site.id, id(&one))["Workflow"]["Status"], "NOTIFIED");
     until("the outcome stands beside the analyst's note", async || {
@@ -81,7 +82,7 @@ async fn a_press_in_the_administrators_account_isolates_a_members_instance_with_
     desk.delete(&claim).await;
     desk.gone(&claim).await;
     let released = account.read(interface).await;
-    assert_eq!(released.groups, [web.clone()]);
+    assert_eq!(&released.groups, std::slice::from_ref(web));
     assert!(!released.tags.keys().any(|key| key.starts_with("quarantine-operator.dev/")), "{:?}", released.tags);
     site.noted(id(&one), "released").await;
     until("the queue is empty", async || (site.left("QueueUrl").await == none()).then_some(())).await;
@@ -103,8 +104,16 @@ async fn annotate(site: &Site, finding: &str) {
     call.user_defined_fields("ticket", "42").send().await.expect("an analyst may do that");
 }
 
+async fn prefix_list(account: &Account, cidr: &str) -> String {
+    let entry = AddPrefixListEntry::builder().cidr(cidr).build();
+    let call = account.owner.create_managed_prefix_list().prefix_list_name("offices").max_entries(5);
+    let made = call.address_family("IPv4").entries(entry).send().await.expect("the owner may do that");
+    let made = made.prefix_list().and_then(|list| list.prefix_list_id());
+    made.expect("a prefix list has an id").to_owned()
+}
+
 /// One account, a group that the operator makes and keeps, a limit on the groups that it may use, and an action that
-/// goes with its source: all that the member's path doesn't need.
+/// is there already and goes with its source: all that the member's path doesn't need.
 #[tokio::test]
 async fn in_one_account_the_role_makes_keeps_and_uses_its_own_group_and_takes_its_action_away() {
     let stack = fresh_ground().await;
@@ -122,12 +131,16 @@ async fn in_one_account_the_role_makes_keeps_and_uses_its_own_group_and_takes_it
     site.hub.import([one.clone()]);
 
     let _operator = site.operator(&stack);
-    let ingress = json!([{"port": 22, "cidrs": ["10.0.0.0/8"]}]);
+    make_action(&site, ACTION).await;
+    let offices = prefix_list(&account, "192.0.2.0/24").await;
+    let ingress = json!([{"port": 22, "cidrs": ["10.0.0.0/8"], "prefixListIds": [offices]}]);
     desk.class(
         json!({"securityGroup": {"managed": {"name": "IncidentResponseSG", "ingress": ingress}}, "securityHub": {}}),
     )
     .await;
     site.source(&desk, "Delete").await;
+    let action = async || site.hub.hub.custom_action(&site.outputs["CustomActionArn"]).await.expect("a read");
+    assert_eq!(action().await.map(|action| action.name).as_deref(), Some("Cut it off"), "it is brought in line");
     press(&site.id, &site.outputs["CustomActionArn"], &product(GUARD_DUTY), &[id(&one)]);
 
     let claim = format!("{SOURCE}-{instance}");
@@ -135,19 +148,20 @@ async fn in_one_account_the_role_makes_keeps_and_uses_its_own_group_and_takes_it
     let classes: Api<QuarantineClass> = Api::all(desk.client.clone());
     let class = classes.get(&desk.namespace).await.expect("a read").status.expect("the class has a status");
     let managed = &class.managed_groups[0].group_id;
-    assert_eq!(account.read(&interface).await.groups, [managed.clone()]);
+    assert_eq!(account.read(&interface).await.groups, std::slice::from_ref(managed));
     site.noted(id(&one), "contained").await;
 
-    let rule = |port, cidr: &str| GroupRule {
-        protocol: "tcp".to_owned(),
-        ports: Some((port, port)),
-        peer: Peer::Cidr(cidr.to_owned()),
-    };
-    account.ec2.authorize_ingress(managed, &[rule(443, "0.0.0.0/0")]).await.expect("the owner may do that");
-    account.ec2.revoke_ingress(managed, &[rule(22, "10.0.0.0/8")]).await.expect("the owner may do that");
+    let rule = |port, peer| GroupRule { protocol: "tcp".to_owned(), ports: Some((port, port)), peer };
+    let declared = [rule(22, Peer::Cidr("10.0.0.0/8".to_owned())), rule(22, Peer::PrefixList(offices))];
+    let open = rule(443, Peer::Cidr("0.0.0.0/0".to_owned()));
+    account.ec2.authorize_ingress(managed, &[open]).await.expect("the owner may do that");
+    account.ec2.revoke_ingress(managed, &declared).await.expect("the owner may do that");
     until("the group has its declared rules again", async || {
         let group = account.ec2.groups(std::slice::from_ref(managed)).await.expect("a read").remove(0);
-        (group.ingress == [rule(22, "10.0.0.0/8")] && group.egress.is_empty()).then_some(())
+        (group.ingress.len() == 2
+            && declared.iter().all(|rule| group.ingress.contains(rule))
+            && group.egress.is_empty())
+        .then_some(())
     })
     .await;
 
@@ -156,7 +170,6 @@ async fn in_one_account_the_role_makes_keeps_and_uses_its_own_group_and_takes_it
     assert_eq!(account.read(&interface).await.groups, [web]);
     site.noted(id(&one), "released").await;
     delete_source(&desk).await;
-    let action = site.hub.hub.custom_action(&site.outputs["CustomActionArn"]).await.expect("a read");
-    assert_eq!(action, None);
+    assert_eq!(action().await, None);
     assert_eq!(refused_by_iam(&site.id), Vec::<String>::new(), "the operator asks for nothing that it may not do");
 }

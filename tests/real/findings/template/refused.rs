@@ -2,7 +2,7 @@
 
 use super::{
     GUARD_DUTY, finding, id, none,
-    site::{ACTION, EXTERNAL_ID, FOR_MEMBERS, MEMBER_ROLE, Member, Site, assume, made},
+    site::{ACTION, EXTERNAL_ID, FOR_MEMBERS, MEMBER_ROLE, Member, Site, assume, made, make_action},
 };
 use crate::{
     support::wait::until,
@@ -18,6 +18,7 @@ use aws_sdk_securityhub::types::{
     AwsSecurityFindingFilters, AwsSecurityFindingIdentifier, SeverityLabel, SeverityUpdate, WorkflowStatus,
     WorkflowUpdate,
 };
+use aws_sdk_sqs::types::{ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry};
 use serde_json::json;
 
 /// The code with which AWS refused; "done" where it did not.
@@ -53,11 +54,10 @@ async fn nobody_but_the_templates_rule_puts_a_message_into_the_queue() {
         "Outputs": {"Refused": {"Value": {"Ref": "Refused"}}},
     });
     let outputs = made(&site.id, "somebody-elses", &rule.to_string(), &[]).await;
-    let action = site.hub.owner.create_action_target().id("Other").name("Other").description("Another action");
-    let action = action.send().await.expect("the owner may do that");
+    let other = make_action(&site, "Other").await;
     let one = finding(&site.hub, "one", "i-0123456789abcdef0");
     site.hub.import([one.clone()]);
-    press(&site.id, action.action_target_arn().expect("an ARN"), &product(GUARD_DUTY), &[id(&one)]);
+    press(&site.id, &other, &product(GUARD_DUTY), &[id(&one)]);
     let sqs = aws_sdk_sqs::Client::new(&site.as_owner().await);
     until("the queue has refused the other rule's event", async || {
         let read = sqs.receive_message().queue_url(&outputs["Refused"]).send().await.expect("the owner may do that");
@@ -66,8 +66,7 @@ async fn nobody_but_the_templates_rule_puts_a_message_into_the_queue() {
     .await;
     assert_eq!(site.left("QueueUrl").await, none());
 
-    let action = site.hub.owner.create_action_target().id(ACTION).name("Quarantine").description("The template's");
-    action.send().await.expect("the owner may do that");
+    assert_eq!(make_action(&site, ACTION).await, site.outputs["CustomActionArn"]);
     press(&site.id, &site.outputs["CustomActionArn"], &product(GUARD_DUTY), &[id(&one)]);
     until("the template's rule sends", async || (site.left("QueueUrl").await.0 == "1").then_some(())).await;
 }
@@ -76,7 +75,22 @@ async fn nobody_but_the_templates_rule_puts_a_message_into_the_queue() {
 async fn the_operators_role_reads_its_queue_and_does_nothing_else_with_it() {
     let site = Site::install(&fresh_id(), &FOR_MEMBERS).await;
     let (sqs, url) = (aws_sdk_sqs::Client::new(&site.as_role().await), &site.outputs["QueueUrl"]);
-    assert_eq!(code(sqs.receive_message().queue_url(url).send().await), "done");
+    let one = finding(&site.hub, "one", "i-0123456789abcdef0");
+    site.hub.import([one.clone()]);
+    make_action(&site, ACTION).await;
+    press(&site.id, &site.outputs["CustomActionArn"], &product(GUARD_DUTY), &[id(&one)]);
+    let receipt = until("the event is received", async || {
+        let received = sqs.receive_message().queue_url(url).send().await.expect("the role may do that");
+        received.messages().first()?.receipt_handle().map(str::to_owned)
+    })
+    .await;
+    let keep = ChangeMessageVisibilityBatchRequestEntry::builder().id("0").receipt_handle(&receipt);
+    let keep = keep.visibility_timeout(60).build().expect("an entry");
+    assert_eq!(code(sqs.change_message_visibility_batch().queue_url(url).entries(keep).send().await), "done");
+    let delete = DeleteMessageBatchRequestEntry::builder().id("0").receipt_handle(&receipt).build().expect("an entry");
+    assert_eq!(code(sqs.delete_message_batch().queue_url(url).entries(delete).send().await), "done");
+    assert_eq!(site.left("QueueUrl").await, none());
+
     assert_eq!(code(sqs.purge_queue().queue_url(url).send().await), "AccessDenied");
     assert_eq!(code(sqs.delete_queue().queue_url(url).send().await), "AccessDenied");
     let dead = &site.outputs["DeadLetterQueueUrl"];
@@ -162,6 +176,7 @@ async fn the_operators_role_changes_no_interface_and_a_members_role_only_the_gro
     let role = aws_sdk_ec2::Client::new(&config(&endpoint(), session).await);
     assert_eq!(code(swap(&role, interface, &outputs["IsolationGroupId"]).await), "done");
     assert_eq!(code(swap(&role, interface, web).await), "done");
+    assert_eq!(code(role.get_security_groups_for_vpc().vpc_id(&member.subnet.vpc_id).send().await), "done");
     assert_eq!(code(swap(&role, &own, &group).await), "InvalidNetworkInterfaceID.NotFound", "of another account");
 
     let tag = |resource: &str, keys: &[&str]| {

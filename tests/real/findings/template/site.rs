@@ -183,6 +183,13 @@ pub async fn assume(by: Credentials, role: &str, external_id: Option<&str>) -> R
     Ok(Credentials::new(key, secret, Some(made.session_token().to_owned()), None, "a role"))
 }
 
+/// A custom action that a person makes, and its ARN.
+pub async fn make_action(site: &Site, id: &str) -> String {
+    let call = site.hub.owner.create_action_target().id(id).name("Made by hand").description("By a person");
+    let made = call.send().await.expect("the owner may do that");
+    made.action_target_arn().expect("an action has an ARN").to_owned()
+}
+
 /// A finding of GuardDuty about the instance, with its account before it among the resources.
 pub fn finding(hub: &Hub, name: &str, instance: &str) -> Value {
     let account = &hub.id;
