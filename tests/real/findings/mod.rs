@@ -4,4 +4,5 @@
 mod sources;
 pub mod stage;
 mod targets;
+mod template;
 mod told;

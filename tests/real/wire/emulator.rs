@@ -1,6 +1,7 @@
 //! The emulator's own API below /_emulator (tools/aws-emulator/README.md), and calls to services that have no SDK here.
 
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -31,9 +32,70 @@ pub fn calls(account: &str, action: &str) -> Vec<Value> {
     calls.into_iter().filter(|call| call["account"] == account && call["action"] == action).collect()
 }
 
+/// The calls of `account` that IAM refused, by action, in their order.
+pub fn refused_by_iam(account: &str) -> Vec<String> {
+    let codes = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
+    let calls = admin("GET", "calls", &Value::Null)["calls"].take();
+    let calls = calls.as_array().expect("/_emulator/calls answers a list of calls").iter();
+    let refused = calls.filter(|call| call["account"] == account && codes.iter().any(|code| call["code"] == *code));
+    refused.map(|call| call["action"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 /// Says of an interface what no EC2 call can: that a service manages it, or that it is a trunk.
 pub fn mark_interface(id: &str, what: Value) {
     admin("PUT", &format!("interfaces/{id}"), &what);
+}
+
+/// From now on the account's roles may do what their policies say and no more. Its owner may do everything.
+pub fn enforce_policies(account: &str) {
+    admin("PUT", "access", &json!({"enforced": true, "account": account}));
+}
+
+/// The account sees the findings of these members, as Security Hub's administrator.
+pub fn make_administrator(account: &str, members: &[&str]) {
+    admin("PUT", "security-hub/administrator", &json!({"administrator": account, "members": members}));
+}
+
+/// A person in that account chooses these findings of one product and presses the custom action.
+pub fn press(account: &str, action: &str, product: &str, ids: &[&str]) {
+    let findings: Vec<Value> = ids.iter().map(|id| json!({"Id": id, "ProductArn": product})).collect();
+    let region = super::account::REGION;
+    let pressed = json!({"account": account, "region": region, "actionArn": action, "findings": findings});
+    let answer = admin("POST", "security-hub/press", &pressed);
+    assert_eq!(answer["events"], ids.len(), "{answer}");
+}
+
+/// Asks CloudFormation for a stack in eu-central-1, whose template may make roles.
+pub fn create_stack(account: &str, name: &str, template: &str, parameters: &[(&str, &str)]) {
+    let numbered: Vec<(String, &str)> = (1..)
+        .zip(parameters)
+        .flat_map(|(number, (key, value))| {
+            let member = format!("Parameters.member.{number}.Parameter");
+            [(format!("{member}Key"), *key), (format!("{member}Value"), *value)]
+        })
+        .collect();
+    let mut all = vec![
+        ("Action", "CreateStack"),
+        ("StackName", name),
+        ("TemplateBody", template),
+        ("Capabilities.member.1", "CAPABILITY_NAMED_IAM"),
+    ];
+    all.extend(numbered.iter().map(|(name, value)| (name.as_str(), *value)));
+    query_in(super::account::REGION, account, "cloudformation", &all);
+}
+
+/// The stack's status and its outputs.
+pub fn read_stack(account: &str, name: &str) -> (String, BTreeMap<String, String>) {
+    let parameters = [("Action", "DescribeStacks"), ("StackName", name)];
+    let answer = query_in(super::account::REGION, account, "cloudformation", &parameters);
+    let keys = texts(&answer, "OutputKey").into_iter();
+    (texts(&answer, "StackStatus").remove(0), keys.zip(texts(&answer, "OutputValue")).collect())
+}
+
+/// What the XML elements of that name hold. Only for texts without markup of their own, such as names and ARNs.
+fn texts(xml: &str, element: &str) -> Vec<String> {
+    let (begin, end) = (format!("<{element}>"), format!("</{element}>"));
+    xml.split(&begin).skip(1).filter_map(|rest| Some(rest.split_once(&end)?.0.to_owned())).collect()
 }
 
 /// A role in `account` that lets `trusted` (an account) in, if it brings the external id.
@@ -104,9 +166,13 @@ fn admin(method: &str, path: &str, body: &Value) -> Value {
 
 /// A call of the AWS query protocol.
 fn query(account: &str, service: &str, parameters: &[(&str, &str)]) {
-    let scope = scope(account, "us-east-1", service);
+    query_in("us-east-1", account, service, parameters);
+}
+
+fn query_in(region: &str, account: &str, service: &str, parameters: &[(&str, &str)]) -> String {
+    let scope = scope(account, region, service);
     let parameters: Vec<String> = parameters.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
-    http("POST", "/", "application/x-www-form-urlencoded", &scope, &parameters.join("&"));
+    http("POST", "/", "application/x-www-form-urlencoded", &scope, &parameters.join("&"))
 }
 
 fn http(method: &str, path: &str, content_type: &str, headers: &str, body: &str) -> String {
