@@ -1,12 +1,14 @@
 //! The end-to-end path on what the templates of deploy/aws make, with IAM in force: the stacks, the operator with the
 //! template's role and nothing else, its custom action, a person who presses it, EventBridge, the queue, containment,
-//! the finding, release. What the role and the queue refuse is in `refused`.
+//! the finding, release. What the role and the queue refuse is in `refused`, other parameters in `parameters`.
 //!
-//! What the emulator can't enforce, and what is therefore not shown here (tools/aws-emulator/README.md, "IAM"): the
-//! trusts PodIdentity and IRSA (the tests use `Trust=Role`), aws:SecureTransport (loopback counts as TLS), and that the
-//! queues are encrypted. An interface of another account has no ARN that a call could name, here as in AWS: the ARN is
-//! always the caller's, so that what is refused is a role's own account or the way into another one.
+//! What the emulator can't enforce, and what is therefore not shown here (tools/aws-emulator/README.md, "IAM"): that
+//! EKS gives the role away by PodIdentity and IRSA (the path uses `Trust=Role`; `parameters` reads the others),
+//! aws:SecureTransport (loopback counts as TLS), and that the queues are encrypted. An interface of another account has
+//! no ARN that a call could name, here as in AWS: the ARN is always the caller's, so that what is refused is a role's own
+//! account or the way into another one.
 
+mod parameters;
 mod refused;
 mod site;
 

@@ -108,6 +108,13 @@ pub fn create_role(account: &str, name: &str, trusted: &str, external_id: &str) 
     format!("arn:aws:iam::{account}:role/{name}")
 }
 
+/// Whom the role lets in, as IAM shows it.
+pub fn read_trust(account: &str, name: &str) -> Value {
+    let answer = query_in("us-east-1", account, "iam", &[("Action", "GetRole"), ("RoleName", name)]);
+    let policy = decode(&texts(&answer, "AssumeRolePolicyDocument")[0]);
+    serde_json::from_str(&policy).unwrap_or_else(|_| panic!("{policy} is no policy"))
+}
+
 /// Changes whom the role lets in.
 pub fn change_trust(account: &str, name: &str, trusted: &str, external_id: &str) {
     let policy = trust(trusted, external_id);
@@ -199,6 +206,16 @@ fn encode(value: &str) -> String {
         .bytes()
         .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
+}
+
+fn decode(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        bytes.push(u8::from_str_radix(&part[..2], 16).expect("two hexadecimal digits follow a percent sign"));
+        bytes.extend(&part.as_bytes()[2..]);
+    }
+    String::from_utf8(bytes).expect("AWS answers UTF-8")
 }
 
 fn merge(into: &mut Value, from: Value) {

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use xtask::Stack;
 
-const OPERATOR: &str = include_str!("../../../../deploy/aws/operator.yaml");
+pub const OPERATOR: &str = include_str!("../../../../deploy/aws/operator.yaml");
 const MEMBER: &str = include_str!("../../../../deploy/aws/member.yaml");
 
 /// The role of member.yaml, as it is named by default.
