@@ -47,6 +47,11 @@ class Importing(HubCase):
         self.assertEqual(found["ProductFields"]["aws/securityhub/FindingId"], f"{product()}/new")
 
     @proves("imported-findings")
+    def test_a_finding_of_guardduty_names_its_product_as_aws_spells_it(self) -> None:
+        self.put({**finding("g"), "ProductArn": GUARDDUTY})
+        self.assertEqual(self.get("g")["ProductName"], "GuardDuty")
+
+    @proves("imported-findings")
     def test_a_further_import_leaves_what_the_owner_wrote(self) -> None:
         self.put(finding("a"))
         self.hub.batch_update_findings(

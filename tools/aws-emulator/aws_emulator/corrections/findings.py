@@ -71,12 +71,18 @@ def imported_findings() -> None:
     SecurityHubBackend.batch_import_findings = batch_import_findings
 
 
+# Names of products that aren't the last part of their ARN with a capital ("AWS service integrations with Security Hub
+# CSPM", AWS Security Hub User Guide).
+SPELT = {"guardduty": "GuardDuty", "securityhub": "Security Hub", "access-analyzer": "IAM Access Analyzer"}
+
+
 def filled(given: dict[str, Any], region: str) -> dict[str, Any]:
     """The finding with what Security Hub itself says of it."""
     finding = copy.deepcopy(given)
     product = finding.get("ProductArn", "").partition(":product/")[2].split("/")
     own = product[:1] == [finding.get("AwsAccountId")]
-    company, name = ("Personal", "Default") if own else (product[0].upper(), product[-1].capitalize())
+    spelt = SPELT.get(product[-1], product[-1].capitalize())
+    company, name = ("Personal", "Default") if own else (product[0].upper(), spelt)
     defaults = {
         "RecordState": "ACTIVE",
         "Workflow": {"Status": "NEW"},
