@@ -27,7 +27,7 @@ use std::{
     pin::Pin,
     sync::Arc,
 };
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::{mpsc::UnboundedSender, watch};
 
 /// A stream of objects that changed.
 pub type Changes<K> = Pin<Box<dyn Stream<Item = Result<K, watcher::Error>> + Send>>;
@@ -47,15 +47,14 @@ pub fn start(
     wake: UnboundedSender<ObjectRef<Quarantine>>,
     dismiss: UnboundedSender<String>,
 ) -> (Watches, Stores) {
-    let (quarantines, quarantine_changes) = reflected::<Quarantine>(client);
+    let (quarantines, quarantine_changes, quarantines_listed) = reflected::<Quarantine>(client);
     let mut rooms = Rooms { claims: quarantines.clone(), wake: wake.clone(), known: HashMap::new() };
     let mut neighbours = Neighbours::new(&quarantines, wake);
-    let (classes, class_changes) = reflected::<QuarantineClass>(client);
+    let (classes, class_changes, classes_listed) = reflected::<QuarantineClass>(client);
     let (namespaces, writer) = store();
-    let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default())
-        .default_backoff()
-        .reflect(writer);
-    let (sources, source_changes) = reflected::<FindingSource>(client);
+    let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default());
+    let (namespace_changes, namespaces_listed) = told_when_listed(namespace_changes.default_backoff().reflect(writer));
+    let (sources, source_changes, sources_listed) = reflected::<FindingSource>(client);
     let watches = Watches {
         quarantines: quarantine_changes
             .inspect(move |event| {
@@ -72,10 +71,27 @@ pub fn start(
         namespaces: namespace_changes.touched_objects().boxed(),
         sources: source_changes.touched_objects().inspect(move |source| rooms.notice(source)).boxed(),
     };
-    (watches, Stores::new(quarantines, classes, namespaces, sources))
+    let listed = vec![quarantines_listed, classes_listed, namespaces_listed, sources_listed];
+    (watches, Stores::new(quarantines, classes, namespaces, sources, listed))
 }
 
-fn reflected<K>(client: &Client) -> (Store<K>, impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>)
+/// Tells when the store that these events fill holds what there was when the watch began.
+fn told_when_listed<K>(
+    changes: impl Stream<Item = watcher::Result<Event<K>>> + Send,
+) -> (impl Stream<Item = watcher::Result<Event<K>>> + Send, watch::Receiver<bool>) {
+    let (tell, listed) = watch::channel(false);
+    let changes = changes.inspect(move |event| {
+        if matches!(event, Ok(Event::InitDone)) {
+            tell.send_replace(true);
+        }
+    });
+    (changes, listed)
+}
+
+/// A store, the events that fill it, and whether it is listed.
+type Reflected<K, S> = (Store<K>, S, watch::Receiver<bool>);
+
+fn reflected<K>(client: &Client) -> Reflected<K, impl Stream<Item = watcher::Result<Event<K>>> + Send + use<K>>
 where
     K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
 {
@@ -84,7 +100,8 @@ where
         .default_backoff()
         .filter_map(|event| ready(event.map(readable).transpose()))
         .reflect(writer);
-    (reader, changes)
+    let (changes, listed) = told_when_listed(changes);
+    (reader, changes, listed)
 }
 
 /// The event without the guard; none for an object that can't be read.

@@ -16,7 +16,7 @@ use kube::{
     },
 };
 use std::{sync::Arc, time::Duration};
-use tokio::sync::OnceCell;
+use tokio::sync::watch;
 
 /// What every reconcile shares.
 pub struct Context {
@@ -39,7 +39,8 @@ pub struct Stores {
     pub classes: Store<QuarantineClass>,
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     pub sources: Store<FindingSource>,
-    ready: OnceCell<()>,
+    /// Each turns true once its store holds what there was when its watch began.
+    listed: Vec<watch::Receiver<bool>>,
 }
 
 impl Stores {
@@ -48,24 +49,20 @@ impl Stores {
         classes: Store<QuarantineClass>,
         namespaces: Store<PartialObjectMeta<Namespace>>,
         sources: Store<FindingSource>,
+        listed: Vec<watch::Receiver<bool>>,
     ) -> Self {
-        Self { quarantines, classes, namespaces, sources, ready: OnceCell::new() }
+        Self { quarantines, classes, namespaces, sources, listed }
     }
 
-    /// Waits until each store holds what there was when its watch began: an empty store says nothing. The controller
-    /// starts no reconcile before the store of Quarantines does.
+    /// Waits until each store holds what there was when its watch began: an empty store says nothing.
     ///
-    /// A kube store wakes only the last of those who wait for it, so one waits for all.
+    /// Not by the stores' own waiting: a kube store wakes only the last of those who wait for it, and the controllers do
+    /// so as well.
     pub async fn ready(&self) {
-        let all = async || {
-            // A dropped writer means that the process is ending; the reconcile is dropped with it.
-            let _ = tokio::join!(
-                self.classes.wait_until_ready(),
-                self.namespaces.wait_until_ready(),
-                self.sources.wait_until_ready()
-            );
-        };
-        self.ready.get_or_init(all).await;
+        for listed in &self.listed {
+            // A sender goes only when the process does; the reconcile is dropped with it.
+            let _ = listed.clone().wait_for(|listed| *listed).await;
+        }
     }
 }
 
@@ -153,40 +150,18 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use kube::core::Status;
-
-    #[test]
-    fn what_the_api_server_refuses_is_told_in_its_own_words() {
-        let gone =
-            kube::Error::Api(Box::new(Status::failure("namespaces \"ir\" not found", "NotFound").with_code(404)));
-        assert_eq!(Error::from(gone).to_string(), "the API server: namespaces \"ir\" not found");
-        let wordless = kube::Error::Api(Box::new(Status::failure("", "TooManyRequests").with_code(429)));
-        assert_eq!(Error::from(wordless).to_string(), "the API server: TooManyRequests (429)");
-    }
     use futures::future::join_all;
-    use kube::runtime::{reflector::store, watcher::Event};
+    use kube::runtime::reflector::store;
 
     #[tokio::test]
     async fn every_reconcile_that_waits_for_the_stores_goes_on() {
-        let (quarantines, _quarantines) = store();
-        let (classes, mut classes_written) = store();
-        let (namespaces, mut namespaces_written) = store();
-        let (sources, mut sources_written) = store();
-        let stores = Stores::new(quarantines, classes, namespaces, sources);
-        let waiting = join_all((0..3).map(|_| stores.ready()));
-        let filling = async {
-            tokio::task::yield_now().await;
-            for event in [Event::Init, Event::InitDone] {
-                classes_written.apply_watcher_event(&event);
-            }
-            for event in [Event::Init, Event::InitDone] {
-                namespaces_written.apply_watcher_event(&event);
-            }
-            for event in [Event::Init, Event::InitDone] {
-                sources_written.apply_watcher_event(&event);
-            }
-        };
-        let both = async { tokio::join!(waiting, filling) };
-        tokio::time::timeout(Duration::from_secs(10), both).await.expect("all of them are woken");
+        let (one, other) = (watch::Sender::new(false), watch::Sender::new(false));
+        let listed = vec![one.subscribe(), other.subscribe()];
+        let stores = Stores::new(store().0, store().0, store().0, store().0, listed);
+        let mut waiting = Box::pin(join_all((0..3).map(|_| stores.ready())));
+        one.send_replace(true);
+        assert!(futures::poll!(waiting.as_mut()).is_pending(), "one of them is not listed yet");
+        other.send_replace(true);
+        tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("all of them are woken");
     }
 }
