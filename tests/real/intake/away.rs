@@ -107,7 +107,5 @@ async fn what_was_received_when_the_api_server_went_is_held_and_not_received_aga
     queue.is_empty().await;
     assert_eq!(queue.left(&queue.dead_letters).await, (0, 0));
     assert_eq!(informed(&queue.claims().await[0]), ["first", "second"]);
-    scene.desk.delete(&name).await;
-    scene.desk.gone(&name).await;
     queue.delete_source().await;
 }

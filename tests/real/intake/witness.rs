@@ -5,12 +5,12 @@ use crate::support::claims::{Desk, holds};
 use futures::StreamExt;
 use kube::{
     ResourceExt,
-    runtime::{WatchStreamExt, watcher},
+    runtime::{WatchStreamExt, utils::Backoff, watcher},
 };
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Instant,
+    time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
 
@@ -30,7 +30,7 @@ impl Witness {
     pub fn of(desk: &Desk) -> Self {
         let seen = Arc::<Mutex<Seen>>::default();
         let kept = seen.clone();
-        let claims = watcher(desk.claims.clone(), watcher::Config::default()).default_backoff().applied_objects();
+        let claims = watcher(desk.claims.clone(), watcher::Config::default()).backoff(Soon).applied_objects();
         let watching = tokio::spawn(claims.for_each(move |claim| {
             if let Ok(claim) = claim {
                 let (now, mut seen) = (Instant::now(), kept.lock().expect("nobody panics with it"));
@@ -61,4 +61,19 @@ impl Drop for Witness {
     fn drop(&mut self) {
         self.watching.abort();
     }
+}
+
+/// After an API server that was away the usual pauses are longer than what is to be seen.
+struct Soon;
+
+impl Iterator for Soon {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::from_millis(200))
+    }
+}
+
+impl Backoff for Soon {
+    fn reset(&mut self) {}
 }
