@@ -2,7 +2,6 @@
 //! that the next step helps.
 
 mod answers;
-mod backlog;
 mod classes;
 mod findings;
 mod groups;
