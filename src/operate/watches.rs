@@ -1,5 +1,6 @@
 //! What is watched, and which claims a change wakes. An object that can't be read stops nobody: it is left out, and said.
 
+use super::backoff::jittered;
 use crate::{
     api::{
         ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass,
@@ -16,6 +17,7 @@ use kube::{
     runtime::{
         WatchStreamExt,
         reflector::{ObjectRef, Store, store},
+        utils::Backoff,
         watcher::{self, Config, Event, watcher},
     },
 };
@@ -26,6 +28,7 @@ use std::{
     hash::{Hash, Hasher},
     pin::Pin,
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::{mpsc::UnboundedSender, watch};
 
@@ -53,7 +56,8 @@ pub fn start(
     let (classes, class_changes, classes_listed) = reflected::<QuarantineClass>(client);
     let (namespaces, writer) = store();
     let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default());
-    let (namespace_changes, namespaces_listed) = told_when_listed(namespace_changes.default_backoff().reflect(writer));
+    let (namespace_changes, namespaces_listed) =
+        told_when_listed(namespace_changes.backoff(Pauses::default()).reflect(writer));
     let (sources, source_changes, sources_listed) = reflected::<FindingSource>(client);
     let watches = Watches {
         quarantines: quarantine_changes
@@ -73,6 +77,29 @@ pub fn start(
     };
     let listed = vec![quarantines_listed, classes_listed, namespaces_listed, sources_listed];
     (watches, Stores::new(quarantines, classes, namespaces, sources, listed))
+}
+
+/// Between two tries of a watch: kube's own pauses grow to half a minute and begin anew only once a watch has gone well for
+/// two, so that claims would stay unseen for minutes after the API server is back.
+#[derive(Default)]
+struct Pauses {
+    failures: u32,
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let pause = Duration::from_millis(250) * 2_u32.pow(self.failures.min(4));
+        self.failures = self.failures.saturating_add(1);
+        Some(jittered(pause))
+    }
+}
+
+impl Backoff for Pauses {
+    fn reset(&mut self) {
+        self.failures = 0;
+    }
 }
 
 /// Tells when the store that these events fill holds what there was when the watch began.
@@ -97,7 +124,7 @@ where
 {
     let (reader, writer) = store();
     let changes = watcher(Api::<DeserializeGuard<K>>::all(client.clone()), Config::default())
-        .default_backoff()
+        .backoff(Pauses::default())
         .filter_map(|event| ready(event.map(readable).transpose()))
         .reflect(writer);
     let (changes, listed) = told_when_listed(changes);
@@ -276,4 +303,18 @@ pub fn of_namespace(
 
 fn refs(claims: Vec<Arc<Quarantine>>) -> Vec<ObjectRef<Quarantine>> {
     claims.iter().map(|claim| ObjectRef::from_obj(claim.as_ref())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_watch_is_tried_again_within_four_seconds_however_often_it_failed() {
+        let mut pauses = Pauses::default();
+        let longest = pauses.by_ref().take(100).max().expect("there is one");
+        assert!(longest <= Duration::from_secs(4), "{longest:?}");
+        pauses.reset();
+        assert!(pauses.next().expect("there is one") <= Duration::from_millis(250));
+    }
 }
