@@ -311,9 +311,9 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         draft.look_again(Again::After(STALE_READ_PAUSE));
         return;
     }
-    match group::in_place_of_deleted(draft, view, record) {
+    match group::renew(draft, view, record) {
         None => {}
-        Some(Ok(new)) => in_force = renew(draft, record, new),
+        Some(Ok(new)) => in_force = new,
         Some(Err(problem)) => return refuse(draft, record, problem),
     }
     if let Some(problem) = refusal(draft, view, record, seen) {
@@ -346,22 +346,6 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         _ => settle(record, InterfaceState::Isolating, None),
     }
     draft.act(Action::Isolate { interface_id: record.id.clone(), groups: vec![in_force] });
-}
-
-/// Another isolation group is in force from now on, because the one before no longer exists.
-fn renew(draft: &mut Draft<'_>, record: &mut InterfaceStatus, new: String) -> String {
-    draft.warn(
-        Reason::GroupNotFound,
-        format!(
-            "The managed security group {} of {} was deleted; {new} takes its place on {}.",
-            group::in_force(record).unwrap_or_default(),
-            record.vpc_id,
-            record.id
-        ),
-    );
-    record.isolation_groups.push(new.clone());
-    settle(record, InterfaceState::Isolating, None);
-    new
 }
 
 fn refuse(draft: &mut Draft<'_>, record: &mut InterfaceStatus, problem: Problem) {

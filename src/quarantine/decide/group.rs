@@ -28,6 +28,11 @@ pub fn for_vpc(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<Strin
     if let Some(in_force) = in_force.filter(|id| !opens_and_can_be_mended(draft, view, id)) {
         return Ok(in_force);
     }
+    own_in(draft, view, vpc_id)
+}
+
+/// The group that the claim was admitted with, whatever is in force.
+fn own_in(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<String, Problem> {
     let admitted = match draft.status.admitted_group.clone() {
         Some(admitted) => admitted,
         None => admission::declared_group(draft.facts)?,
@@ -109,17 +114,34 @@ pub fn put_in_force(record: &mut InterfaceStatus, group: String) {
     }
 }
 
-/// The group that takes the place of a managed one in force that somebody deleted. None where nothing is to be replaced.
+/// Puts the claim's own group in force where the one that is can't be put on any more. None where nothing is to be
+/// replaced.
 ///
-/// EC2 deletes no group that an interface carries, so whoever deleted it took it off first.
-pub fn in_place_of_deleted(
-    draft: &mut Draft<'_>,
-    view: &View,
-    record: &InterfaceStatus,
-) -> Option<Result<String, Problem>> {
-    let gone = in_force(record).is_some_and(|group| view.group(group).is_none());
-    let managed = draft.status.admitted_group.as_ref().is_some_and(|admitted| admitted.managed);
-    (gone && managed).then(|| self::managed(draft, view, &record.vpc_id))
+/// A managed one that somebody deleted: EC2 deletes no group that an interface carries, so whoever deleted it took it off
+/// first. And one of another class that the interface carried when its lost record was made again, and that lets out: a
+/// new group carries allow-all egress, and only its own class may mend it.
+pub fn renew(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus) -> Option<Result<String, Problem>> {
+    let old = in_force(record)?.to_owned();
+    let (reason, why) = match view.group(&old) {
+        None if draft.status.admitted_group.as_ref().is_some_and(|admitted| admitted.managed) => {
+            (Reason::GroupNotFound, format!("The managed security group {old} of {} was deleted", record.vpc_id))
+        }
+        Some(seen)
+            if record.changed_at.is_none()
+                && rules::leaks(seen, &view.prefix_lists).egress_to_everywhere
+                && !is_declared(draft, view, &old) =>
+        {
+            (Reason::IsolationGroupOpen, format!("The security group {old} is another class's and lets everything out"))
+        }
+        None | Some(_) => return None,
+    };
+    let new = match own_in(draft, view, &record.vpc_id) {
+        Ok(new) => new,
+        Err(problem) => return Some(Err(problem)),
+    };
+    draft.warn(reason, format!("{why}; {new} takes its place on {}.", record.id));
+    put_in_force(record, new.clone());
+    Some(Ok(new))
 }
 
 /// The group that is in force on a record.

@@ -29,6 +29,8 @@ const STALE_READ_PAUSE: Duration = Duration::from_secs(1);
 const STILL_ARRIVING: &str =
     "An isolating call got no answer and may still arrive; its own groups are given back some seconds later.";
 
+const CARRIES_NONE_OF_OURS: &str = "It carries none of our groups, and its original groups are not known; it is left as it is when a read a minute later shows the same.";
+
 /// Why the release waits for a person, where it does.
 pub fn held(draft: &Draft<'_>, view: &View) -> Option<Aspect> {
     if is_over(draft) || approved(draft) {
@@ -133,6 +135,10 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
             draft.look_again(Again::Wait);
         } else if settled {
             left_alone(draft, record, seen);
+        } else if record.state != InterfaceState::RestoreHeld {
+            // An isolating call that was refused while the release was held matters no more.
+            record.state = InterfaceState::Restoring;
+            record.message = Some(CARRIES_NONE_OF_OURS.to_owned());
         }
         return;
     };

@@ -1,6 +1,6 @@
 //! The isolation group: by id, by name, managed; in the right VPC; and whether it isolates at all.
 
-use super::super::fixtures::{ISOLATION, Scene, cidr, group, interface, refused, rule, scene};
+use super::super::fixtures::{ISOLATION, Scene, cidr, group, groups, interface, refused, rule, scene};
 use crate::{
     api::{
         ClassSecurityGroup,
@@ -8,8 +8,8 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled},
         IngressRule, ManagedSecurityGroup, Reason,
     },
-    aws::model::Peer,
-    quarantine::world::{Action, ActionKind, Again},
+    aws::model::{Peer, SecurityGroup},
+    quarantine::world::{Action, ActionKind, Again, ClassSight},
 };
 
 fn named() -> ClassSecurityGroup {
@@ -251,4 +251,48 @@ fn a_group_that_is_too_new_for_a_swap_is_tried_again_soon() {
     let mut new = new;
     assert_eq!(new.look().again, Again::Backoff);
     new.willing().later(1).look().says(Contained, True, Reason::Contained, &[]);
+}
+
+/// Deleted and its status lost, while its interface carried another class's managed group, which lets everything out.
+fn lost_on_an_open_group_of_another_class() -> Scene {
+    let unmended = SecurityGroup { egress: vec![cidr("0.0.0.0/0")], ..group("sg-theirs", "ForensicsSG", "vpc-1") };
+    unmade()
+        .told(|facts| {
+            if let ClassSight::Found(class) = &mut facts.class {
+                class.metadata.uid = Some("uid-of-class".to_owned());
+            }
+            facts.isolation_groups.insert("sg-theirs".to_owned());
+            facts.namespace.deleting = true;
+        })
+        .looked()
+        .seen(|view| view.groups.push(unmended))
+        .later(90)
+        .deleted()
+        .wiped()
+        .with("eni-1", &["sg-theirs"])
+        .looked()
+}
+
+#[test]
+fn an_open_group_of_another_class_that_was_found_when_records_were_lost_is_never_put_on_again() {
+    let mut drifted = lost_on_an_open_group_of_another_class().with("eni-1", &["sg-theirs", "sg-web"]);
+    assert_eq!(drifted.record("eni-1").isolation_groups, ["sg-theirs"]);
+    let looked = drifted.look();
+    assert_eq!((drifted.carried("eni-1"), looked.told(Reason::IsolationGroupOpen)), (groups(&["sg-made-vpc-1"]), 1));
+    assert_eq!(
+        drifted.record("eni-1").isolation_groups,
+        ["sg-theirs", "sg-made-vpc-1"],
+        "the release knows both as ours"
+    );
+    drifted.look().is_quiet();
+}
+
+#[test]
+fn drift_from_an_open_group_of_another_class_waits_until_the_own_group_is_in_line() {
+    let drifted = lost_on_an_open_group_of_another_class().with("eni-1", &["sg-theirs", "sg-web"]);
+    let mut open = drifted.seen(|view| view.groups[0].egress.push(cidr("0.0.0.0/0")));
+    let first = open.decide();
+    assert!(first.actions.iter().all(|action| action.kind() == ActionKind::MendGroup), "{:?}", first.actions);
+    open.look();
+    assert_eq!(open.carried("eni-1"), ["sg-made-vpc-1"]);
 }

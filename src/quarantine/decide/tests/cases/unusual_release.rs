@@ -1,11 +1,11 @@
 //! Releases that wait for a person: containment is kept until they approve.
 
-use super::super::fixtures::{CLUSTER, ISOLATION, Scene, UID, groups, scene};
+use super::super::fixtures::{CLUSTER, ISOLATION, Scene, UID, groups, refused, scene};
 use crate::{
     api::{
         ConditionStatus::{False, True},
         ConditionType::{Contained, Ready, Stalled},
-        RELEASE_ANNOTATION, Reason, RecordSource, ReleaseApproval,
+        InterfaceState, RELEASE_ANNOTATION, Reason, RecordSource, ReleaseApproval,
     },
     quarantine::{
         tags,
@@ -221,4 +221,22 @@ fn where_one_record_is_lost_an_interface_that_a_read_shows_with_its_own_groups_i
     let mut later = stale.later(10).with("eni-2", &[ISOLATION]);
     assert_eq!(later.look().finalizer, FinalizerStep::Remove);
     assert_eq!((later.carried("eni-1"), later.carried("eni-2")), (groups(&["sg-web"]), groups(&["sg-a", "sg-b"])));
+}
+
+#[test]
+fn where_forged_tags_held_the_release_a_refused_isolating_call_is_not_left_standing_once_they_are_gone() {
+    let refusing = |scene: Scene| scene.refusing(ActionKind::Isolate, "eni-1", refused("OperationNotPermitted"));
+    let unknown = scene().with("eni-1", &[ISOLATION]).looked().later(60).looked();
+    let mut forged = unknown.record("eni-1");
+    forged.original_security_groups = Some(groups(&["sg-open"]));
+    let forged = tags::of_record(&forged, UID, CLUSTER);
+    let mut held = refusing(unknown.tagged("eni-1", forged).deleted().later(60).with("eni-1", &["sg-theirs"]));
+    held.look().says(Ready, False, Reason::ReleaseHeld, &[]);
+    assert_eq!(held.record("eni-1").state, InterfaceState::Refused);
+    let mut released = held.tagged("eni-1", Default::default());
+    released.look().says(Ready, False, Reason::Releasing, &["eni-1", "none of our groups"]);
+    assert_eq!(released.record("eni-1").state, InterfaceState::Restoring);
+    let mut later = released.later(61);
+    assert_eq!(later.look().finalizer, FinalizerStep::Remove);
+    assert_eq!(later.carried("eni-1"), ["sg-theirs"], "nobody knows what it had");
 }
