@@ -313,6 +313,8 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     }
     match group::renew(draft, view, record) {
         None => {}
+        // The read that made the record was older than the swap to it.
+        Some(Ok(new)) if interface::carries_only(seen, &new) => return settle(record, InterfaceState::Isolated, None),
         Some(Ok(new)) => in_force = new,
         Some(Err(problem)) => return refuse(draft, record, problem),
     }

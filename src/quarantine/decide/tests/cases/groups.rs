@@ -296,3 +296,11 @@ fn drift_from_an_open_group_of_another_class_waits_until_the_own_group_is_in_lin
     open.look();
     assert_eq!(open.carried("eni-1"), ["sg-made-vpc-1"]);
 }
+
+#[test]
+fn an_interface_that_carries_the_own_group_already_is_not_changed_when_that_takes_the_place_of_an_open_one() {
+    let mut later = lost_on_an_open_group_of_another_class().with("eni-1", &["sg-made-vpc-1"]);
+    let looked = later.look();
+    assert_eq!(looked.actions, []);
+    looked.says(Contained, True, Reason::Contained, &["sg-made-vpc-1"]);
+}
