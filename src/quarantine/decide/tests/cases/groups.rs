@@ -216,7 +216,7 @@ fn an_open_group_is_put_on_as_declared_and_is_not_called_containment() {
         vec![cidr("0.0.0.0/1"), cidr("128.0.0.0/1")],
         vec![rule(Peer::PrefixList("pl-1".to_owned()))],
     ] {
-        let with_open = |side: fn(&mut crate::aws::model::SecurityGroup) -> &mut Vec<crate::aws::model::GroupRule>| {
+        let with_open = |side: fn(&mut SecurityGroup) -> &mut Vec<crate::aws::model::GroupRule>| {
             scene().seen(|view| {
                 *side(&mut view.groups[0]) = open.clone();
                 view.prefix_lists = [lists.clone()].into();
