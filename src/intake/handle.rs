@@ -11,12 +11,11 @@ use super::{
 };
 use crate::{
     api::{Counters, FindingReference, FindingSource, Quarantine, Reason},
-    aws::{
-        Disposition, Problem,
-        finding::{FindingKey, Workflow},
-        queue::QueueMessage,
+    aws::{Disposition, Problem, queue::QueueMessage},
+    quarantine::{
+        Context, Error, in_time, tell,
+        world::{Addressee, Saying},
     },
-    quarantine::{Context, Error, decide::findings::change, in_time, world::Saying},
 };
 use k8s_openapi::api::core::v1::ObjectReference;
 use kube::{
@@ -68,9 +67,19 @@ impl Desk<'_> {
             match self.carry_out(message, &event, counters).await {
                 Ok(handled) => return handled,
                 Err(error) if error.is_conflict() => {}
+                Err(error) if error.is_refusal() && self.may_create().await.is_ok() => {
+                    return self.put_off(message, &error).await;
+                }
                 Err(error) => return Handled::Blocked(error),
             }
         }
+        Handled::Later
+    }
+
+    /// The API server takes Quarantines of this source, but not the one of this message: it must hold up no other.
+    async fn put_off(&self, message: &QueueMessage, error: &Error) -> Handled {
+        let said = format!("Nothing can be made of message {}, which waits: {error}", message.id);
+        self.say(EventType::Warning, Reason::TemplateRefused, named("Message", &message.id), &said).await;
         Handled::Later
     }
 
@@ -186,15 +195,10 @@ impl Desk<'_> {
 
     async fn note(&self, finding: &FindingReference, why: &str) -> Result<(), Problem> {
         let place = place(self.context, &self.source.spec).await?;
-        let hub = self.context.sessions.security_hub(&place).await?;
-        let key = FindingKey { id: finding.id.clone(), product_arn: Some(finding.product_arn.clone()) };
-        let Some(read) = hub.findings(key.clone()).await?.into_iter().next() else { return Ok(()) };
         let note = plain(&format!("No instance was cut off for this finding: {why}"), NOTE_ROOM);
-        let saying = Saying { word: String::new(), note: Some(note), workflow: None::<Workflow> };
-        match hub.update(&[key], &change(&read, &saying)).await?.first() {
-            None => Ok(()),
-            Some(not) => Err(Problem::from_code("securityhub:BatchUpdateFindings", &not.code, &not.message)),
-        }
+        let saying = Saying { word: String::new(), note: Some(note), workflow: None };
+        let told = tell(self.context, &place, &[Addressee::new(finding, &saying.word)], &saying).await;
+        told.into_iter().map(|(_, outcome)| outcome).collect()
     }
 
     /// Once a message: what can't be read comes as often as the queue lets it.

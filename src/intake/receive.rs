@@ -198,7 +198,7 @@ fn later_in(receives: u32) -> u32 {
 fn refused(source: &FindingSource, error: &Error) -> Trouble {
     let namespace = &source.spec.template.namespace;
     let (disposition, advice) = match error {
-        Error::Kubernetes(kube::Error::Api(status)) if (400..500).contains(&status.code) && status.code != 429 => (
+        error if error.is_refusal() => (
             Disposition::Stop,
             "Check that the namespace exists, that the template fits, and that admission and RBAC let the operator create Quarantines there.",
         ),

@@ -7,7 +7,7 @@ use super::{
     report::{Report, Trouble, status},
 };
 use crate::{
-    api::{CustomAction, DeletionPolicy, FindingSource, FindingSourceSpec, FindingSourceStatus, Time},
+    api::{Counters, CustomAction, DeletionPolicy, FindingSource, FindingSourceSpec, FindingSourceStatus, Time},
     aws::{Place, Problem, Role, queue::QueueSight},
     quarantine::{Context, Error, in_time},
 };
@@ -88,14 +88,23 @@ pub async fn reconcile(source: Arc<FindingSource>, intake: &Intake) -> Result<Op
     }
     guard_custom_action(intake, &source).await?;
     let (trouble, queue) = looked(intake, &source, &uid).await;
-    let arn = own_action(intake, &source).await;
+    let now = || Time(intake.context.now());
+    let arn = match own_action(intake, &source).await {
+        Ok(arn) => arn,
+        // What its own action sends would be taken for another one's, and deleted.
+        Err(problem) => {
+            let trouble = trouble.unwrap_or(Trouble::CustomAction(problem));
+            let next = status(&source, Counters::default(), Some(&trouble), None, None, now());
+            write(intake, &source, &next).await?;
+            return Ok(Some(WRITE));
+        }
+    };
     let action_is_there = !matches!(trouble, Some(Trouble::CustomAction(_)));
     let report = receivers(intake, &source, &uid, arn.clone());
     let (counted, of_receivers) = report.take();
     let trouble = trouble.or(of_receivers);
-    let now = Time(intake.context.now());
     let arn = arn.filter(|_| action_is_there);
-    let next = status(&source, counted, trouble.as_ref(), queue.as_ref(), arn, now);
+    let next = status(&source, counted, trouble.as_ref(), queue.as_ref(), arn, now());
     if let Err(error) = write(intake, &source, &next).await {
         report.count(counted);
         return Err(error);
@@ -153,12 +162,14 @@ async fn look(intake: &Intake, source: &FindingSource) -> Result<QueueSight, Tro
     queue.await.map_err(Trouble::Queue)
 }
 
-/// The ARN of the source's own custom action. None also where nobody can say yet which partition this is.
-async fn own_action(intake: &Intake, source: &FindingSource) -> Option<String> {
-    let action = source.spec.custom_action.as_ref()?;
-    let own = intake.context.sessions.own_identity().await.ok()?;
-    let place = place(&intake.context, &source.spec).await.ok()?;
-    Some(custom_action::arn(&own.partition, &place, action))
+/// The ARN of the source's own custom action, where it has one.
+///
+/// Errors: nobody can say yet which partition this is.
+async fn own_action(intake: &Intake, source: &FindingSource) -> Result<Option<String>, Problem> {
+    let Some(action) = &source.spec.custom_action else { return Ok(None) };
+    let own = intake.context.sessions.own_identity().await?;
+    let place = place(&intake.context, &source.spec).await?;
+    Ok(Some(custom_action::arn(&own.partition, &place, action)))
 }
 
 /// Sees to it that the source is read as it says now. Receivers of an older spec finish what they have in hand.
@@ -207,20 +218,19 @@ async fn let_go(intake: &Intake, source: &FindingSource) -> Result<Option<Durati
     if !source.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(None);
     }
-    let action = source.spec.custom_action.as_ref().filter(|action| goes_too(action));
-    if let (Some(_), Some(arn)) = (action, own_action(intake, source).await) {
-        let deleted = async {
-            let place = place(&intake.context, &source.spec).await?;
-            intake.context.sessions.security_hub(&place).await?.delete_custom_action(&arn).await
-        };
-        if let Err(problem) = deleted.await {
-            let mut next = source.status.clone().unwrap_or_default();
-            let trouble = Trouble::CustomAction(problem);
-            next.conditions =
-                status(source, Default::default(), Some(&trouble), None, None, Time(intake.context.now())).conditions;
-            write(intake, source, &next).await?;
-            return Ok(Some(LOOK));
-        }
+    let deleted = async {
+        let arn = own_action(intake, source).await?;
+        let goes = source.spec.custom_action.as_ref().is_some_and(goes_too);
+        let Some(arn) = arn.filter(|_| goes) else { return Ok(()) };
+        let place = place(&intake.context, &source.spec).await?;
+        intake.context.sessions.security_hub(&place).await?.delete_custom_action(&arn).await
+    };
+    if let Err(problem) = deleted.await {
+        let trouble = Trouble::CustomAction(problem);
+        let now = Time(intake.context.now());
+        let next = status(source, Counters::default(), Some(&trouble), None, None, now);
+        write(intake, source, &next).await?;
+        return Ok(Some(LOOK));
     }
     let others = source.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
     set_finalizers(intake, source, others).await?;

@@ -137,6 +137,14 @@ fn in_its_words(error: &kube::Error) -> String {
 }
 
 impl Error {
+    /// The API server said no: what was asked is not taken as it is, now or later.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Kubernetes(kube::Error::Api(status)) => (400..500).contains(&status.code) && status.code != 429,
+            Self::Kubernetes(_) | Self::Outdated | Self::ApiServerSilent | Self::Panicked(_) => false,
+        }
+    }
+
     /// Somebody else wrote the object in between: read it again at once.
     pub fn is_conflict(&self) -> bool {
         match self {

@@ -23,6 +23,7 @@ pub use decide::holders::named_instance;
 pub use limits::{age, source_of, waits_for_room, waits_for_room_of_source};
 pub use observe::{names_instance, place};
 pub use releases::remember_at_sources;
+pub use tell::tell;
 
 use crate::api::Quarantine;
 use std::{sync::Arc, time::Duration};

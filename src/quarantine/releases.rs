@@ -44,9 +44,7 @@ pub async fn remember_at_sources(
         match written {
             Ok(_) => {}
             Err(Error::Kubernetes(kube::Error::Api(refused))) if refused.code == 404 => {}
-            Err(Error::Kubernetes(kube::Error::Api(refused)))
-                if (400..500).contains(&refused.code) && refused.code != 429 =>
-            {
+            Err(refused) if refused.is_refusal() => {
                 tracing::error!(source = source.name_any(), instance, %refused, "the release can't be remembered: an old event may make a Quarantine of it again");
             }
             Err(error) => return Err(error),

@@ -81,7 +81,7 @@ fn key_of(told: &Addressee) -> FindingKey {
 fn only(told: &Addressee, found: Vec<Finding>) -> Result<Finding, Problem> {
     found.into_iter().next().ok_or_else(|| {
         let message = format!(
-            "Security Hub shows no finding {} of {}: check spec.findings.",
+            "Security Hub shows no finding {} of {}: check where it is asked for, and whether it was deleted.",
             told.finding.id, told.finding.product_arn
         );
         Problem::new(Disposition::Wait, Reason::FindingNotFound, message)

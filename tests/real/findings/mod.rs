@@ -6,3 +6,4 @@ pub mod stage;
 mod targets;
 mod template;
 mod told;
+mod unlost;
