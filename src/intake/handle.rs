@@ -198,7 +198,7 @@ impl Desk<'_> {
         let note = plain(&format!("No instance was cut off for this finding: {why}"), NOTE_ROOM);
         let saying = Saying { word: String::new(), note: Some(note), workflow: None };
         let told = tell(self.context, &place, &[Addressee::new(finding, &saying.word)], &saying).await;
-        told.into_iter().map(|(_, outcome)| outcome).collect()
+        told.into_iter().try_for_each(|(_, outcome)| outcome)
     }
 
     /// Once a message: what can't be read comes as often as the queue lets it.

@@ -17,8 +17,9 @@ use crate::{
 use futures::future::join_all;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use std::{
-    sync::Arc,
-    time::{Duration, Instant},
+    convert::Infallible,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -26,7 +27,8 @@ use tokio::sync::watch;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// For how long a message is hidden from others each time that it is held on to.
+/// What is in hand for longer is hidden from other receivers meanwhile, for so long each time.
+const AT_HAND: Duration = Duration::from_secs(1);
 const HOLD: Duration = Duration::from_secs(60);
 
 /// How long a message is hidden that must wait for something, such as a release that waits for approval: four times as long
@@ -71,7 +73,7 @@ impl Receiver {
                 }
                 Err(trouble) => {
                     self.report.trouble(trouble);
-                    if self.rest(&mut pause).await {
+                    if rest(&mut self.stopped, &mut pause).await {
                         return;
                     }
                 }
@@ -116,14 +118,26 @@ impl Receiver {
         )))
     }
 
-    /// Works on messages until each is done or left to the queue. One that the API server doesn't take now is held.
+    /// Works on messages until each is done or left to the queue. The queue may hide them for less time than that takes.
     async fn work(&mut self, sqs: &Sqs, messages: Vec<QueueMessage>) {
-        let (mut open, mut held_at, mut pause) = (messages, None::<Instant>, FIRST_PAUSE);
-        while !open.is_empty() {
+        let (hand, stopped) = (Hand::of(&messages), self.stopped.clone());
+        tokio::select! {
+            () = self.work_on(sqs, messages, &hand, stopped) => {}
+            never = self.keep_hidden(sqs, &hand) => match never {},
+        }
+    }
+
+    /// One that the API server doesn't take now is held on to.
+    async fn work_on(&self, sqs: &Sqs, messages: Vec<QueueMessage>, hand: &Hand, mut stopped: watch::Receiver<bool>) {
+        let (mut open, mut pause) = (messages, FIRST_PAUSE);
+        loop {
             let desk = self.desk();
             let handling = open.into_iter().map(async |message| {
                 let mut counters = Counters { received: 1, ..Counters::default() };
                 let handled = desk.handle(&message, &mut counters).await;
+                if matches!(handled, Handled::Leave) {
+                    hand.put_down(&message);
+                }
                 (message, handled, counters)
             });
             let (mut done, mut later, mut blocked) = (Vec::new(), Vec::new(), Vec::new());
@@ -145,18 +159,19 @@ impl Receiver {
                 let seconds = later_in(message.receives);
                 self.hide(sqs, &[message], seconds).await;
             }
+            hand.holds_only(&blocked);
             open = blocked;
-            if open.is_empty() {
+            if open.is_empty() || rest(&mut stopped, &mut pause).await {
                 return;
             }
-            // At once: the queue may hide a message for less time than other receivers still wait for one.
-            if held_at.is_none_or(|at| at.elapsed() > HOLD / 3) {
-                held_at = Some(Instant::now());
-                self.hide(sqs, &open, HOLD.as_secs() as u32).await;
-            }
-            if self.rest(&mut pause).await {
-                return;
-            }
+        }
+    }
+
+    async fn keep_hidden(&self, sqs: &Sqs, hand: &Hand) -> Infallible {
+        tokio::time::sleep(AT_HAND).await;
+        loop {
+            self.hide(sqs, &hand.messages(), HOLD.as_secs() as u32).await;
+            tokio::time::sleep(HOLD / 3).await;
         }
     }
 
@@ -178,16 +193,41 @@ impl Receiver {
         }
     }
 
-    /// A pause, twice as long each time. True: it is to stop.
-    async fn rest(&mut self, pause: &mut Duration) -> bool {
-        let rested = tokio::time::timeout(*pause, self.stopped.wait_for(|stopped| *stopped)).await;
-        *pause = (*pause * 2).min(LONGEST_PAUSE);
-        rested.is_ok()
-    }
-
     fn desk(&self) -> Desk<'_> {
         Desk { context: &self.context, source: &self.source, own_action: self.own_action.as_deref() }
     }
+}
+
+/// What a receiver has received and is not done with. What it leaves to the queue is none of it.
+struct Hand(Mutex<Vec<QueueMessage>>);
+
+impl Hand {
+    fn of(messages: &[QueueMessage]) -> Self {
+        Self(Mutex::new(messages.to_vec()))
+    }
+
+    fn messages(&self) -> Vec<QueueMessage> {
+        self.held().clone()
+    }
+
+    fn put_down(&self, message: &QueueMessage) {
+        self.held().retain(|held| held.receipt != message.receipt);
+    }
+
+    fn holds_only(&self, messages: &[QueueMessage]) {
+        *self.held() = messages.to_vec();
+    }
+
+    fn held(&self) -> MutexGuard<'_, Vec<QueueMessage>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A pause, twice as long each time. True: it is to stop.
+async fn rest(stopped: &mut watch::Receiver<bool>, pause: &mut Duration) -> bool {
+    let rested = tokio::time::timeout(*pause, stopped.wait_for(|stopped| *stopped)).await;
+    *pause = (*pause * 2).min(LONGEST_PAUSE);
+    rested.is_ok()
 }
 
 fn later_in(receives: u32) -> u32 {
