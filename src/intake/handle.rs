@@ -211,8 +211,7 @@ impl Desk<'_> {
         self.say(EventType::Warning, Reason::MessageUnreadable, named("Message", &message.id), &said).await;
     }
 
-    /// A failing event never holds up a message. The recorder makes one event of all that differ in their notes alone,
-    /// with the first one's: `about` keeps them apart.
+    /// A failing event never holds up a message.
     async fn say(&self, type_: EventType, reason: Reason, about: ObjectReference, message: &str) {
         let source = self.source.name_any();
         tracing::info!(source, %reason, "{message}");
@@ -223,7 +222,7 @@ impl Desk<'_> {
             action: "Receive".to_owned(),
             secondary: Some(about),
         };
-        if let Err(error) = in_time(self.context.recorder.publish(&event, &self.source.object_ref(&()))).await {
+        if let Err(error) = in_time(self.context.recorder().publish(&event, &self.source.object_ref(&()))).await {
             tracing::warn!(source, %reason, %error, "the event could not be published");
         }
     }

@@ -27,7 +27,7 @@ pub struct Context {
     pub cluster_uid: String,
     /// The instance that the operator runs on, where it is known.
     pub own_instance_id: Option<String>,
-    pub recorder: Recorder,
+    reporter: Reporter,
     pub(super) locks: Locks,
     pub(super) limits: Limits,
     clock: fn() -> Timestamp,
@@ -80,7 +80,7 @@ impl Context {
     ) -> Arc<Self> {
         let reporter = Reporter { controller: Self::CONTROLLER.to_owned(), instance: std::env::var("POD_NAME").ok() };
         Arc::new(Self {
-            recorder: Recorder::new(client.clone(), reporter),
+            reporter,
             client,
             sessions,
             stores,
@@ -90,6 +90,12 @@ impl Context {
             limits: Limits::default(),
             clock,
         })
+    }
+
+    /// A new one for each event: a recorder makes one series of all events of one object and reason, which shows the
+    /// first one's note for all of them.
+    pub fn recorder(&self) -> Recorder {
+        Recorder::new(self.client.clone(), self.reporter.clone())
     }
 
     /// Now, in whole seconds, as the API server stores times.

@@ -115,7 +115,7 @@ async fn tell(context: &Context, claim: &Quarantine, notes: Vec<Note>) {
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = in_time(context.recorder.publish(&event, &claim.object_ref(&()))).await {
+        if let Err(error) = in_time(context.recorder().publish(&event, &claim.object_ref(&()))).await {
             tracing::warn!(namespace = claim.namespace(), name = claim.name_any(), %reason, %error, "the event could not be published");
         }
     }

@@ -22,23 +22,24 @@ async fn each_transition_is_one_event_and_carries_the_responders_reason() {
         events(&scene).await.iter().any(|(reason, _)| reason == "Contained").then_some(())
     })
     .await;
-    scene.set(&scene.interfaces[0], &scene.ids(&["web"])).await;
-    until("the event DriftCorrected", async || {
-        events(&scene)
-            .await
-            .iter()
-            .any(|(reason, note)| reason == "DriftCorrected" && note.contains(&scene.groups["web"]))
-            .then_some(())
-    })
-    .await;
+    let other = scene.account.group(&scene.subnet, "other").await;
+    for group in [&scene.groups["web"], &other] {
+        scene.set(&scene.interfaces[0], std::slice::from_ref(group)).await;
+        until("the event DriftCorrected with this drift's own words", async || {
+            let seen = events(&scene).await;
+            seen.iter().any(|(reason, note)| reason == "DriftCorrected" && note.contains(group)).then_some(())
+        })
+        .await;
+    }
     scene.delete_and_wait().await;
     let seen = until("the event Released", async || {
         let seen = events(&scene).await;
         seen.iter().any(|(reason, _)| reason == "Released").then_some(seen)
     })
     .await;
-    for reason in ["Contained", "DriftCorrected", "Released"] {
-        assert_eq!(seen.iter().filter(|(known, _)| known == reason).count(), 1, "{seen:?}");
+    // The release may overtake what the second drift would have ended in: Contained once more.
+    for (reason, times) in [("Contained", 2..=3), ("DriftCorrected", 2..=2), ("Released", 1..=1)] {
+        assert!(times.contains(&seen.iter().filter(|(known, _)| known == reason).count()), "{seen:?}");
     }
     assert!(seen.iter().all(|(_, note)| note.contains("IR-2026-041")), "{seen:?}");
 }

@@ -1,6 +1,6 @@
 //! Namespaces, classes and Quarantines, as a person would write them; and what their status says.
 
-use super::wait::until;
+use super::{operator, wait::until};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
@@ -88,6 +88,12 @@ impl Desk {
 
     pub async fn contained(&self, name: &str) -> Quarantine {
         self.says(name, "Contained", "True", "Contained").await
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        operator::is_over(std::mem::take(&mut self.namespace));
     }
 }
 
