@@ -21,7 +21,8 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::time::Duration;
 
-const RECIPE: Recipe = Recipe::of(160);
+/// BURST_MESSAGES=1000 makes it as large as the burst that nothing disturbs.
+const MESSAGES: usize = 160;
 const MAX_RECEIVES: u32 = 5;
 const AWAY: Duration = Duration::from_secs(120);
 
@@ -41,15 +42,16 @@ struct Look {
 
 #[tokio::test]
 async fn while_the_api_server_is_away_for_two_minutes_nothing_is_received_and_then_everything_ends_well() {
-    let ground = Ground::with(RECIPE.instances()).await;
-    let burst = Burst::on(&ground, RECIPE, MAX_RECEIVES).await;
+    let recipe = Recipe::asked_for(MESSAGES);
+    let ground = Ground::with(recipe.instances()).await;
+    let burst = Burst::on(&ground, recipe, MAX_RECEIVES).await;
     let mut operator = ground.operator();
     burst.queue.says("True", "Receiving").await;
-    let (before, meanwhile) = burst.messages.bodies.split_at(RECIPE.messages * 2 / 3);
+    let (before, meanwhile) = burst.messages.bodies.split_at(recipe.messages * 2 / 3);
 
     let begin = Begin::now();
     let mut taken = burst.send_some(before).await;
-    burst.made(RECIPE.instances() / 6).await;
+    burst.made(recipe.instances() / 6).await;
     ground.kill_apiserver();
     let stopped = Begin::now();
     taken.extend(burst.send_some(meanwhile).await);

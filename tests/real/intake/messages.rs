@@ -20,6 +20,14 @@ impl Recipe {
         Self { messages, duplicates: messages / 10, garbage: messages / 20 }
     }
 
+    /// The same of so many as BURST_MESSAGES says.
+    pub fn asked_for(otherwise: usize) -> Self {
+        match std::env::var("BURST_MESSAGES") {
+            Ok(messages) => Self::of(messages.parse().expect("BURST_MESSAGES is a number")),
+            Err(_) => Self::of(otherwise),
+        }
+    }
+
     pub const fn instances(self) -> usize {
         self.messages - self.duplicates - self.garbage
     }
