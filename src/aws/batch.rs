@@ -1,19 +1,14 @@
-//! One call for many who ask: what is asked while a call is under way, or while none may be made, goes into the next one
-//! together. What is called, and when it may be, is the implementor's business.
+//! One call for many who ask: what is asked while as many calls are under way as may be goes into the next one together. What is called, and when it may be, is the implementor's business.
 //!
-//! The calls are made by a task of their own, so an asker that is dropped takes nothing from the others. If that task dies
+//! The calls are made by tasks of their own, so an asker that is dropped takes nothing from the others. If a task dies
 //! (a panic, its runtime shut down), those whose call it was are told to try again, and the next asker starts another.
 
 use super::problem::{Disposition, Problem};
 use crate::api::Reason;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
-use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
-
-/// How many may wait at once. Who comes then is told so at once.
-const WAITING: usize = 500;
 
 /// A call that answers for several keys at once.
 pub trait Batched: Send + Sync + 'static {
@@ -25,6 +20,10 @@ pub trait Batched: Send + Sync + 'static {
     const OPERATION: &'static str;
     /// How many different keys one call takes.
     const KEYS: usize;
+    /// How many calls may be under way at once.
+    const AT_ONCE: usize = 1;
+    /// How many may wait at once. Who comes then is told so at once.
+    const WAITING: usize = 500;
 
     /// Waits until a call may be made. Who asks meanwhile is part of it.
     fn admit(&self) -> impl Future<Output = Result<(), Problem>> + Send;
@@ -56,8 +55,8 @@ struct Shared<B: Batched> {
 
 struct Desk<B: Batched> {
     queue: VecDeque<Asker<B>>,
-    /// Whether a task serves the queue.
-    served: bool,
+    /// How many tasks serve the queue.
+    serving: usize,
 }
 
 struct Asker<B: Batched> {
@@ -67,7 +66,7 @@ struct Asker<B: Batched> {
 
 impl<B: Batched> Batches<B> {
     pub fn new(batched: B) -> Self {
-        Self(Arc::new(Shared { batched, desk: Mutex::new(Desk { queue: VecDeque::new(), served: false }) }))
+        Self(Arc::new(Shared { batched, desk: Mutex::new(Desk { queue: VecDeque::new(), serving: 0 }) }))
     }
 
     /// What AWS has for `key`, asked for after this call began.
@@ -78,14 +77,15 @@ impl<B: Batched> Batches<B> {
         let (answer, answered) = oneshot::channel();
         {
             let mut desk = self.0.desk();
-            if desk.queue.len() >= WAITING {
+            if desk.queue.len() >= B::WAITING {
                 desk.queue.retain(Asker::is_there);
             }
-            if desk.queue.len() >= WAITING {
+            if desk.queue.len() >= B::WAITING {
                 return Err(too_many::<B>());
             }
             desk.queue.push_back(Asker { key, answer });
-            if !mem::replace(&mut desk.served, true) {
+            if desk.serving < B::AT_ONCE {
+                desk.serving += 1;
                 let serving = Serving { shared: self.0.clone(), parts: Vec::new(), over: false };
                 tokio::spawn(serving.serve());
             }
@@ -107,7 +107,8 @@ impl<B: Batched> Asker<B> {
     }
 }
 
-/// The task that serves the queue. If it dies, the queue is left to the next one, and nobody waits in it meanwhile.
+/// A task that serves the queue. If the last one dies, the queue is left to the next one, and nobody waits in it
+/// meanwhile.
 struct Serving<B: Batched> {
     shared: Arc<Shared<B>>,
     /// Parts of a batch that one of its keys failed: asked for before the queue is.
@@ -119,8 +120,10 @@ impl<B: Batched> Drop for Serving<B> {
     fn drop(&mut self) {
         if !self.over {
             let mut desk = self.shared.desk();
-            desk.served = false;
-            desk.queue.clear();
+            desk.serving -= 1;
+            if desk.serving == 0 {
+                desk.queue.clear();
+            }
         }
     }
 }
@@ -161,7 +164,7 @@ impl<B: Batched> Serving<B> {
     fn look_for_more(&mut self) {
         let mut desk = self.shared.desk();
         self.over = self.parts.is_empty() && desk.queue.is_empty();
-        desk.served = !self.over;
+        desk.serving -= usize::from(self.over);
     }
 }
 
@@ -195,7 +198,7 @@ fn tell<B: Batched>(askers: Vec<Asker<B>>, problem: &Problem) {
 
 fn too_many<B: Batched>() -> Problem {
     let message =
-        format!("{} was not sent: {WAITING} wait for it already. It is tried again more slowly.", B::OPERATION);
+        format!("{} was not sent: {} wait for it already. It is tried again more slowly.", B::OPERATION, B::WAITING);
     Problem::new(Disposition::Retry, Reason::Throttled, message)
 }
 

@@ -9,18 +9,15 @@ use super::call::Session;
 use super::convert::{ec2 as convert, required};
 use super::model::{GroupRule, Instance, Interface, SecurityGroup, Tags};
 use super::problem::{Disposition, Problem};
+use super::reads::{FILTER_VALUES, PAGE, Reader, SharedReads};
 use super::settings;
 use crate::api::Reason;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+use futures::future::try_join_all;
 use std::collections::BTreeSet;
-
-/// Values that one filter takes ("DescribeNetworkInterfaces", Amazon EC2 API Reference).
-const FILTER_VALUES: usize = 200;
-
-/// The most that the Describe calls here give at once.
-const PAGE: i32 = 1_000;
+use std::fmt;
 
 /// The most that GetManagedPrefixListEntries gives at once.
 const PREFIX_LIST_PAGE: i32 = 100;
@@ -29,12 +26,20 @@ const PREFIX_LIST_PAGE: i32 = 100;
 /// Guide), its value the trunk's id.
 const TRUNK_TAG_FILTER: &str = "tag:vpcresources.k8s.aws/trunk-eni-id";
 
-/// EC2 in one account and region. Cheap to clone.
-#[derive(Clone, Debug)]
+/// EC2 in one account and region. Cheap to clone; all clones share the reads of one look with each other.
+#[derive(Clone)]
 pub struct Ec2 {
     session: Session,
     reads: Client,
+    reader: Reader,
+    shared: SharedReads,
     changes: Client,
+}
+
+impl fmt::Debug for Ec2 {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_tuple("Ec2").field(&self.session).finish()
+    }
 }
 
 impl Ec2 {
@@ -43,20 +48,19 @@ impl Ec2 {
             .retry_config(settings::retries_of_changes())
             .timeout_config(settings::timeouts_of_changes())
             .build();
-        Self { session, reads: Client::new(config), changes: Client::from_conf(changes) }
+        let reads = Client::new(config);
+        let reader = Reader::new(session.clone(), reads.clone());
+        Self { session, reads, shared: SharedReads::new(&reader), reader, changes: Client::from_conf(changes) }
     }
 
     /// The instance; none if this account and region has none of that id.
     pub async fn instance(&self, id: &str) -> Result<Option<Instance>, Problem> {
-        let call = self.reads.describe_instances().filters(convert::filter("instance-id", [id]));
-        let pages = call.include_managed_resources(true).into_paginator().page_size(PAGE).items().send();
-        let reservations = self.session.call("ec2:DescribeInstances", pages.try_collect()).await?;
-        reservations.iter().flat_map(|reservation| reservation.instances()).next().map(convert::instance).transpose()
+        self.shared.instances.ask(id.to_owned()).await
     }
 
     /// Every interface that is attached to the instance, those that AWS manages included.
     pub async fn interfaces_attached_to(&self, instance_id: &str) -> Result<Vec<Interface>, Problem> {
-        self.interfaces_by(convert::filter("attachment.instance-id", [instance_id])).await
+        self.shared.attached.ask(instance_id.to_owned()).await
     }
 
     /// These interfaces, whatever they are attached to; unknown ones are absent.
@@ -71,48 +75,31 @@ impl Ec2 {
 
     /// Every interface that has a tag of at least one of these keys, whatever its value and whatever it is attached to.
     pub async fn interfaces_tagged(&self, keys: &[&str]) -> Result<Vec<Interface>, Problem> {
-        self.interfaces_by(convert::filter("tag-key", keys.iter().copied())).await
+        self.reader.interfaces_by(convert::filter("tag-key", keys.iter().copied())).await
     }
 
     /// How many interfaces carry the group.
     pub async fn interfaces_with_group(&self, group_id: &str) -> Result<usize, Problem> {
-        Ok(self.interfaces_by(convert::filter("group-id", [group_id])).await?.len())
+        Ok(self.reader.interfaces_by(convert::filter("group-id", [group_id])).await?.len())
     }
 
     async fn interfaces_by_each(&self, filter: &str, values: &[String]) -> Result<Vec<Interface>, Problem> {
         let mut found = Vec::with_capacity(values.len());
         for values in values.chunks(FILTER_VALUES) {
-            found.extend(self.interfaces_by(convert::filter(filter, values)).await?);
+            found.extend(self.reader.interfaces_by(convert::filter(filter, values)).await?);
         }
         Ok(found)
-    }
-
-    async fn interfaces_by(&self, filter: Filter) -> Result<Vec<Interface>, Problem> {
-        let call = self.reads.describe_network_interfaces().filters(filter).include_managed_resources(true);
-        let pages = call.into_paginator().page_size(PAGE).items().send();
-        let found = self.session.call("ec2:DescribeNetworkInterfaces", pages.try_collect()).await?;
-        found.iter().map(convert::interface).collect()
     }
 
     /// These groups; unknown ones are absent. `associated_vpc_ids` stays empty: [`Self::groups_serving_vpc`] tells.
     pub async fn groups(&self, ids: &[String]) -> Result<Vec<SecurityGroup>, Problem> {
-        let mut found = Vec::with_capacity(ids.len());
-        for ids in ids.chunks(FILTER_VALUES) {
-            found.extend(self.groups_by(convert::filter("group-id", ids)).await?);
-        }
-        Ok(found)
+        let asked = ids.iter().map(|id| self.shared.groups.ask(id.clone()));
+        Ok(try_join_all(asked).await?.into_iter().flatten().collect())
     }
 
     /// All groups of that name: a name is unique in a VPC only.
     pub async fn groups_named(&self, name: &str) -> Result<Vec<SecurityGroup>, Problem> {
-        self.groups_by(convert::filter("group-name", [name])).await
-    }
-
-    async fn groups_by(&self, filter: Filter) -> Result<Vec<SecurityGroup>, Problem> {
-        let pages =
-            self.reads.describe_security_groups().filters(filter).into_paginator().page_size(PAGE).items().send();
-        let found = self.session.call("ec2:DescribeSecurityGroups", pages.try_collect()).await?;
-        found.iter().map(convert::group).collect()
+        self.reader.groups_by(convert::filter("group-name", [name])).await
     }
 
     /// Which of these groups interfaces in the VPC can carry: those that lie there, are associated or shared with it.

@@ -9,6 +9,7 @@
 //! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
 //! | `ec2` | the calls to EC2, one function each |
+//! | `reads` | the reads of EC2 that all who look at the same time share |
 //! | `security_hub` | the calls to Security Hub |
 //! | `sqs` | the calls to SQS |
 //! | `batch` | one call for many who ask at once |
@@ -32,6 +33,7 @@ pub mod model;
 pub mod place;
 pub mod problem;
 pub mod queue;
+mod reads;
 mod sdk_error;
 mod security_hub;
 mod sessions;

@@ -3,6 +3,7 @@
 use super::account::{Account, Subnet, owned, tags};
 use super::emulator::{calls, mark_interface};
 use aws_sdk_ec2::types::{AddPrefixListEntry, IpPermission, IpRange, Ipv6Range};
+use futures::future::join_all;
 use quarantine_operator::aws::model::{GroupRule, InstanceState, Peer};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -107,6 +108,31 @@ async fn more_ids_than_a_filter_takes_are_asked_for_in_several_calls() {
     ids.push(known);
     assert_eq!(account.ec2.interfaces(&ids).await.unwrap().len(), 1);
     assert_eq!(calls(&account.id, "DescribeNetworkInterfaces").len(), 2);
+}
+
+#[tokio::test]
+async fn many_who_look_at_the_same_time_share_calls_and_each_gets_its_own_answer() {
+    let account = Account::fresh().await;
+    let subnet = account.subnet().await;
+    let group = account.group(&subnet, "web").await;
+    let launched = account.owner.run_instances().image_id("ami-12c6146b").min_count(250).max_count(250);
+    let launched = launched.subnet_id(&subnet.id).security_group_ids(&group).send().await.unwrap();
+    let ids: Vec<&str> = launched.instances().iter().filter_map(|launched| launched.instance_id()).collect();
+    let looks = ids.iter().map(async |id| {
+        let wanted = std::slice::from_ref(&group);
+        let look = (account.ec2.instance(id), account.ec2.interfaces_attached_to(id), account.ec2.groups(wanted));
+        futures::join!(look.0, look.1, look.2)
+    });
+    for (id, (instance, interfaces, groups)) in ids.iter().zip(join_all(looks).await) {
+        assert_eq!(instance.unwrap().map(|instance| instance.id).as_deref(), Some(*id));
+        let attached: Vec<_> = interfaces.unwrap().into_iter().map(|interface| interface.instance_id).collect();
+        assert_eq!(attached, [Some((*id).to_owned())]);
+        assert_eq!(groups.unwrap().into_iter().map(|found| found.id).collect::<Vec<_>>(), std::slice::from_ref(&group));
+    }
+    for operation in ["DescribeInstances", "DescribeNetworkInterfaces", "DescribeSecurityGroups"] {
+        let made = calls(&account.id, operation).len();
+        assert!((1..=10).contains(&made), "{made} calls of {operation} for 250 who look");
+    }
 }
 
 #[tokio::test]
