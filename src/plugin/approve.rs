@@ -33,7 +33,8 @@ pub async fn release(cluster: &Cluster, wanted: &One) -> Result<(), Failure> {
             if let Some(held) = stand::condition(&object.claim, ConditionType::Ready) {
                 outln!("{}", stand::sentence(held));
             }
-            out!("{}", show::given_back(&object.claim, Paint::for_stdout()));
+            let others = find::other_holders(cluster, &object.claim).await;
+            out!("{}", show::given_back(&object.claim, &others, Paint::for_stdout()));
             outln!("{name} is approved: it goes on.");
             return followed(cluster, &approved, wanted).await;
         }
@@ -56,7 +57,7 @@ fn nothing_held(cluster: &Cluster, claim: &Quarantine) -> String {
     if claim.metadata.deletion_timestamp.is_some() {
         return format!("nothing is held: the release of {name} doesn't wait for an approval. {stands}");
     }
-    format!("nothing is held: {name} isn't being released. {stands}\n{}", cluster.next("release", claim))
+    format!("nothing is held: {name} isn't being released. {stands}\nnext: {}", cluster.next("release", claim))
 }
 
 pub async fn enforcement(cluster: &Cluster, wanted: &One) -> Result<(), Failure> {

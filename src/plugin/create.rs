@@ -91,7 +91,8 @@ fn there_is_one(cluster: &Cluster, object: &Object, wanted: &Quarantine, wish: &
             Ok(())
         }
         Found::Differs(why, next) => {
-            let next = next.map(|command| format!("\n{}", cluster.next(command, &object.claim))).unwrap_or_default();
+            let next =
+                next.map(|command| format!("\nnext: {}", cluster.next(command, &object.claim))).unwrap_or_default();
             Err(Failure::Refused(format!("no second Quarantine was made: {name} {why}{next}")))
         }
     }

@@ -3,6 +3,7 @@
 use super::{
     cluster::{Cluster, Object, Scope},
     failure::Failure,
+    show, stand,
     target::{is_about, is_instance_id},
 };
 use kube::{ResourceExt, api::DynamicObject};
@@ -35,6 +36,19 @@ pub async fn one(cluster: &Cluster, wanted: &str) -> Result<Object, Failure> {
         )));
     }
     Ok(found.remove(0))
+}
+
+/// Who else wants the instance cut off, as far as the caller may see: then a release gives nothing back.
+pub async fn other_holders(cluster: &Cluster, claim: &Quarantine) -> Vec<String> {
+    let Some(target) = claim.status.as_ref().and_then(|status| status.target.as_ref()) else { return Vec::new() };
+    let listed = match cluster.list(Scope::All).await {
+        Ok(listed) => listed,
+        Err(_) => cluster.list(Scope::Namespace).await.unwrap_or_default(),
+    };
+    let others = listed.into_iter().filter(|raw| raw.metadata.uid != claim.metadata.uid);
+    let others = others.filter(|raw| is_about(raw, &target.instance_id)).filter_map(|raw| Object::of(raw).ok());
+    let holding = others.filter(|other| stand::wants_it_held(&other.claim));
+    holding.map(|other| show::full_name(&other.claim)).collect()
 }
 
 /// The object as it is now, if it still is.

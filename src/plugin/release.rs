@@ -19,7 +19,8 @@ pub async fn run(cluster: &Cluster, wanted: &cli::Release) -> Result<(), Failure
     if claim.metadata.deletion_timestamp.is_some() {
         outln!("{name} is being released already.");
     } else {
-        out!("{}", show::given_back(&claim, Paint::for_stdout()));
+        let others = find::other_holders(cluster, &claim).await;
+        out!("{}", show::given_back(&claim, &others, Paint::for_stdout()));
         if !wanted.yes {
             ask(&name)?;
         }
@@ -43,7 +44,7 @@ pub async fn until_gone(cluster: &Cluster, claim: &Quarantine, waiting: &Waiting
         }
         End::Stuck(now, why) => {
             let next = if stand::is_held(&now) { "approve" } else { "status" };
-            Err(Failure::Refused(format!("{name} isn't released. {why}\n{}", cluster.next(next, &now))))
+            Err(Failure::Refused(format!("{name} isn't released. {why}\nnext: {}", cluster.next(next, &now))))
         }
     }
 }

@@ -62,6 +62,12 @@ pub fn is_held(claim: &Quarantine) -> bool {
         && condition(claim, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::ReleaseHeld.as_str())
 }
 
+/// Whether it keeps its instance cut off while another one of that instance is released: what policy refuses doesn't.
+pub fn wants_it_held(claim: &Quarantine) -> bool {
+    let acts = claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none();
+    acts && (holds(claim, ConditionType::Ready) || holds(claim, ConditionType::Contained))
+}
+
 pub fn is_approved(claim: &Quarantine) -> bool {
     let annotations = claim.metadata.annotations.as_ref();
     annotations.is_some_and(|all| all.get(RELEASE_ANNOTATION).is_some_and(|value| value == "approved"))
@@ -136,6 +142,16 @@ mod tests {
         assert!(is_held(&held.build()));
         let approved = held.annotation("quarantine-operator.dev/release", "approved");
         assert_eq!(release(&approved.build()), on_the_way(UNSEEN));
+    }
+
+    #[test]
+    fn only_one_that_acts_keeps_an_instance_cut_off() {
+        let holds = |claim: Claim| wants_it_held(&claim.build());
+        assert!(holds(Claim::contained()));
+        assert!(!holds(Claim::contained().spec(json!({"suspend": true}))));
+        assert!(!holds(Claim::contained().spec(json!({"mode": "DryRun"}))));
+        assert!(!holds(deleted(Claim::contained())));
+        assert!(!holds(Claim::fresh().seen().condition("Ready", "False", "NamespaceNotAllowed", "No.")));
     }
 
     #[test]

@@ -8,7 +8,8 @@ use quarantine_operator::api::{
     InterfaceStatus, MissingGroups, Quarantine, RecordSource, ReleaseApproval, ReleasePolicy,
 };
 
-pub fn given_back(claim: &Quarantine, paint: Paint) -> String {
+/// `others` are Quarantines that want the same instance cut off.
+pub fn given_back(claim: &Quarantine, others: &[String], paint: Paint) -> String {
     let records = claim.status.iter().flat_map(|status| &status.interfaces);
     let left: Vec<&InterfaceStatus> = records.filter(|record| !record.state.is_final()).collect();
     let mut lines = vec![format!("{}: {}", paint.with(Tone::Strong, &full_name(claim)), target(claim))];
@@ -16,7 +17,7 @@ pub fn given_back(claim: &Quarantine, paint: Paint) -> String {
         lines.push("  It holds no interface: nothing is given back.".to_owned());
     }
     lines.extend(left.iter().map(|record| format!("  {}  {}", plain(&record.id), gets(claim, record, paint))));
-    lines.extend(warnings(claim).into_iter().map(|warning| paint.with(Tone::Busy, &format!("  Note: {warning}"))));
+    lines.extend(warnings(claim, others).iter().map(|warning| paint.with(Tone::Busy, &format!("  Note: {warning}"))));
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
@@ -38,7 +39,7 @@ fn gets(claim: &Quarantine, record: &InterfaceStatus, paint: Paint) -> String {
     }
 }
 
-fn warnings(claim: &Quarantine) -> Vec<&'static str> {
+fn warnings(claim: &Quarantine, others: &[String]) -> Vec<String> {
     let always = claim.status.as_ref().is_some_and(|status| status.release_approval == Some(ReleaseApproval::Always));
     let told = [
         (claim.spec.suspend, "it is suspended: the release waits until suspend is false"),
@@ -48,7 +49,11 @@ fn warnings(claim: &Quarantine) -> Vec<&'static str> {
         ),
         (always, "its class wants each release approved: kubectl quarantine approve"),
     ];
-    told.into_iter().filter_map(|(is_so, warning)| is_so.then_some(warning)).collect()
+    let others = others.iter().map(|name| {
+        format!("{} wants the instance cut off, too: it stays isolated, and that one takes it over", plain(name))
+    });
+    let told = told.into_iter().filter(|(is_so, _)| *is_so).map(|(_, warning)| warning.to_owned());
+    others.chain(told).collect()
 }
 
 #[cfg(test)]
@@ -58,7 +63,7 @@ mod tests {
     use serde_json::json;
 
     fn shown(claim: Claim) -> String {
-        given_back(&claim.build(), Paint::Plain)
+        given_back(&claim.build(), &[], Paint::Plain)
     }
 
     #[test]
@@ -100,6 +105,12 @@ ir/web-7: i-0123456789abcdef0 in eu-central-1, account 111122223333
         let said = shown(Claim::contained().spec(json!({"release": {"policy": "Retain"}})));
         assert!(said.contains("eni-2  stays as it is (release.policy: Retain); its own groups: sg-db"), "{said}");
         assert!(!said.contains("gets back"), "{said}");
+    }
+
+    #[test]
+    fn somebody_else_who_wants_it_cut_off_keeps_it_so() {
+        let said = given_back(&Claim::contained().build(), &["ir/web-8".to_owned()], Paint::Plain);
+        assert!(said.contains("Note: ir/web-8 wants the instance cut off, too: it stays isolated"), "{said}");
     }
 
     #[test]

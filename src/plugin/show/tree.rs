@@ -24,8 +24,7 @@ pub fn tree(claim: &Quarantine, now: Timestamp, paint: Paint) -> String {
         below.push(Node::new(format!("interfaces  {summary}").trim_end()).with(each));
     }
     if !status.conditions.is_empty() {
-        let each = status.conditions.iter().map(|said| condition(said, now, paint));
-        below.push(Node::new("conditions").with(each));
+        below.push(Node::new("conditions").with(conditions(&status.conditions, now, paint)));
     }
     if !status.findings.is_empty() {
         below.push(Node::new("findings").with(status.findings.iter().map(|told| finding(told, now, paint))));
@@ -115,11 +114,21 @@ fn state_tone(state: InterfaceState) -> Tone {
     }
 }
 
+/// A message that several of them share is told once.
+fn conditions(all: &[Condition], now: Timestamp, paint: Paint) -> Vec<Node> {
+    let told = |index: usize, said: &Condition| all[..index].iter().any(|before| before.message == said.message);
+    let nodes = all.iter().enumerate().map(|(index, said)| {
+        let node = condition(said, now, paint);
+        if told(index, said) { node } else { node.saying(&said.message) }
+    });
+    nodes.collect()
+}
+
 fn condition(said: &Condition, now: Timestamp, paint: Paint) -> Node {
-    let Condition { type_, status, reason, message, last_transition_time, .. } = said;
+    let Condition { type_, status, reason, last_transition_time, .. } = said;
     let since = age(last_transition_time.0, now);
     let head = paint.with(condition_tone(said), &plain(&format!("{type_}={status:?}")));
-    Node::new(format!("{head}  {}, {since}", plain(reason))).saying(message)
+    Node::new(format!("{head}  {}, {since}", plain(reason)))
 }
 
 /// Stalled and EvidenceAtRisk are bad news when they hold, Reconciling is no news, the others are bad when they don't.
@@ -219,7 +228,6 @@ ir/web-7  Contained
 │  ├─ Ready=True  Contained, 5m
 │  │     All 2 interfaces carry only sg-0.
 │  └─ Contained=True  Contained, 5m
-│        All 2 interfaces carry only sg-0.
 └─ findings
    ├─ f-1  told Contained, 9m50s
    └─ f-2  not told yet

@@ -39,6 +39,9 @@ async fn an_instance_names_its_quarantine_and_several_are_told_apart() {
     scene.desk.claim("web-8", scene.spec(json!({}))).await;
     let said = plugin(&scene.desk, &["release", &scene.instance, "--yes"]).ended(1);
     said.says(&["several Quarantines", CLAIM, "web-8"]);
+    scene.desk.contained("web-8").await;
+    let other = format!("{}/web-8 wants the instance cut off, too", scene.desk.namespace);
+    plugin(&scene.desk, &["release", CLAIM]).ended(1).says(&[&other]);
     plugin(&scene.desk, &["release", "web-8", "--yes", "--wait"]).ended(0);
     is_not_deleted(&scene).await;
     plugin(&scene.desk, &["release", &scene.instance, "--yes", "--wait"]).ended(0);
