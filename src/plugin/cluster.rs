@@ -4,6 +4,7 @@
 use super::{
     cli::Connection,
     failure::{self, Failure},
+    proxy,
 };
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
@@ -47,6 +48,9 @@ pub enum Scope {
 impl Cluster {
     pub async fn connect(wanted: &Connection) -> Result<Self, Failure> {
         let mut config = config(wanted).await.map_err(|why| Failure::Refused(no_cluster(wanted, &why)))?;
+        if is_direct(&config) {
+            config.proxy_url = None;
+        }
         // Beyond what one request may take, nothing is waited for.
         config.connect_timeout = Some(wanted.request_timeout);
         if let Some(user) = &wanted.impersonate {
@@ -211,6 +215,17 @@ async fn config(wanted: &Connection) -> Result<Config, String> {
         }
         Err(error) => Err(failure::chain(&error)),
     }
+}
+
+/// Whether NO_PROXY takes the proxy away that the environment names. One that the kubeconfig names stays.
+fn is_direct(config: &Config) -> bool {
+    let variable =
+        |names: [&str; 2]| names.iter().find_map(|name| std::env::var(name).ok().filter(|set| !set.is_empty()));
+    let named = variable(["HTTPS_PROXY", "https_proxy"]).and_then(|proxy| proxy.parse().ok());
+    let no_proxy = variable(["NO_PROXY", "no_proxy"]).unwrap_or_default();
+    let port = config.cluster_url.port_u16().unwrap_or(443);
+    let host = config.cluster_url.host().unwrap_or_default();
+    named.is_some() && named == config.proxy_url && proxy::is_direct(host, port, &no_proxy)
 }
 
 fn is_in_cluster() -> bool {

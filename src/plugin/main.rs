@@ -5,6 +5,7 @@
 //! |---|---|
 //! | [`cli`], [`target`] | the command line, and what it names (pure) |
 //! | [`cluster`], [`find`] | the way to the API server; calls that end in time; which objects an argument means |
+//! | [`proxy`] | whether a proxy stands in that way (pure) |
 //! | [`create`], [`release`], [`approve`], [`look`] | the commands |
 //! | [`follow`] | waiting for an end, by a watch |
 //! | [`wanted`], [`stand`], [`failure`] | the object to create, what a look at one means, errors in words (pure) |
@@ -23,6 +24,7 @@ mod find;
 mod fixtures;
 mod follow;
 mod look;
+mod proxy;
 mod release;
 mod say;
 mod show;

@@ -12,7 +12,10 @@ use kube::{
     api::{ListParams, PostParams},
 };
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use xtask::{Stack, StackOptions};
 
 const INSTANCE: &str = "i-0123456789abcdef0";
@@ -35,7 +38,17 @@ async fn nobody(desk: &Desk) -> PathBuf {
     stack().kubeconfig_for(&format!("nobody-{}", desk.namespace), &made.status.expect("a token").token)
 }
 
-fn as_nobody(desk: &Desk, kubeconfig: &std::path::Path, arguments: &[&str]) -> Said {
+/// A kubeconfig that names another server.
+fn to_server(desk: &Desk, server: &str) -> PathBuf {
+    let kubeconfig = stack().kubeconfig_for(&format!("elsewhere-{}", desk.namespace), "any");
+    let text = fs::read_to_string(&kubeconfig).expect("it was written");
+    let mut config: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    config["clusters"][0]["cluster"]["server"] = json!(server);
+    fs::write(&kubeconfig, config.to_string()).expect("it is written");
+    kubeconfig
+}
+
+fn as_nobody(desk: &Desk, kubeconfig: &Path, arguments: &[&str]) -> Said {
     let output = with(kubeconfig, arguments).args(["-n", &desk.namespace]).output();
     Said::of(output.expect("it runs"))
 }
@@ -57,7 +70,7 @@ async fn a_namespace_that_the_class_does_not_allow_is_told() {
 
 #[test]
 fn a_bad_instance_id_is_refused_before_anything_is_sent() {
-    let nowhere = std::path::Path::new("/nowhere/kubeconfig");
+    let nowhere = Path::new("/nowhere/kubeconfig");
     for wrong in ["i-xyz", "i-0123456789ABCDEF0", "web-7"] {
         let output = with(nowhere, &[wrong, "--region", REGION]).output();
         Said::of(output.expect("it runs")).ended(2).says(&["no EC2 instance id", wrong]);
@@ -129,9 +142,9 @@ async fn a_namespace_that_does_not_exist_is_named() {
 
 #[test]
 fn without_a_cluster_it_says_what_to_set() {
-    let output = with(std::path::Path::new("/nowhere/kubeconfig"), &["list"]).output();
+    let output = with(Path::new("/nowhere/kubeconfig"), &["list"]).output();
     Said::of(output.expect("it runs")).ended(1).says(&["no cluster", "/nowhere/kubeconfig", "KUBECONFIG"]);
-    let output = with(std::path::Path::new("/nowhere/kubeconfig"), &["list", "--kubeconfig", "/elsewhere"]).output();
+    let output = with(Path::new("/nowhere/kubeconfig"), &["list", "--kubeconfig", "/elsewhere"]).output();
     Said::of(output.expect("it runs")).ended(1).says(&["no cluster", "/elsewhere"]);
 }
 
@@ -143,15 +156,27 @@ async fn a_context_that_the_kubeconfig_does_not_have_is_named() {
 }
 
 #[tokio::test]
+async fn a_proxy_is_asked_unless_no_proxy_holds_the_api_server() {
+    let desk = desk().await;
+    let kubeconfig = to_server(&desk, "https://kubernetes.example.com:6443");
+    let listed = |kubeconfig: &Path, no_proxy: &str| {
+        let mut command = with(kubeconfig, &["list", "-n", &desk.namespace]);
+        // Port 1 is nobody's: who asks this proxy is refused at once.
+        command.env("HTTPS_PROXY", "http://127.0.0.1:1").env("NO_PROXY", no_proxy);
+        Said::of(command.output().expect("it runs"))
+    };
+    listed(&kubeconfig, "other.example.com").ended(1).says(&["can't be reached", "Connection refused"]);
+    let direct = listed(&kubeconfig, "example.com").ended(1).says(&["can't be reached"]);
+    assert!(!direct.err.contains("Connection refused"), "it asks for the name itself: {direct:?}");
+    listed(&stack().kubeconfig(), "other.example.com").ended(0);
+}
+
+#[tokio::test]
 async fn an_api_server_that_does_not_answer_is_not_waited_for() {
     let silent = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let server = format!("https://{}", silent.local_addr().expect("an address"));
     let desk = desk().await;
-    let kubeconfig = stack().kubeconfig_for(&format!("silent-{}", desk.namespace), "any");
-    let text = fs::read_to_string(&kubeconfig).expect("it was written");
-    let mut config: serde_json::Value = serde_json::from_str(&text).expect("JSON");
-    config["clusters"][0]["cluster"]["server"] = json!(server);
-    fs::write(&kubeconfig, config.to_string()).expect("it is written");
+    let kubeconfig = to_server(&desk, &server);
     let said = as_nobody(&desk, &kubeconfig, &["list", "--request-timeout", "1s"]).ended(1);
     said.says(&["can't list the Quarantines"]);
 

@@ -1,17 +1,22 @@
 //! `kubectl quarantine release` and `approve`, and how waiting ends.
 
 use super::{
-    run::{command, isolate, plugin},
+    run::{command, isolate, plugin, with},
     terminal::at_a_terminal,
 };
 use crate::{
     e2e::scene::{CLAIM, Scene},
     meant::{is_given_back, is_held, is_isolated},
-    support::{claims::holds, wait::until},
+    support::{
+        claims::{Desk, holds},
+        client_of,
+        process::fresh_ground,
+        wait::until,
+    },
 };
 use serde_json::json;
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
+    io::{BufRead, BufReader, Read as _},
     process::{Command, Stdio},
 };
 
@@ -123,17 +128,41 @@ async fn waiting_ends_with_124_when_its_time_has_passed_and_the_quarantine_stays
 }
 
 #[tokio::test]
+async fn an_api_server_that_is_away_is_waited_for() {
+    let mut stack = fresh_ground().await;
+    let desk = Desk::open(client_of(&stack).await).await;
+    let target = json!({"instance": {"id": "i-0123456789abcdef0", "region": "eu-central-1"}});
+    desk.claim(CLAIM, json!({"target": target})).await;
+    let mut waits = with(&stack.kubeconfig(), &["enforce", CLAIM, "--wait", "-n", &desk.namespace]);
+    let mut waits = waits.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
+    let mut said = BufReader::new(waits.stderr.take().expect("it is piped"));
+    hear(&mut said, "the operator hasn't looked at it yet");
+    stack.stop_apiserver();
+    hear(&mut said, "the API server is away");
+    stack.start_apiserver().expect("it starts again");
+    desk.delete(CLAIM).await;
+    hear(&mut said, "somebody deleted");
+    let ended = until("it ends", async || waits.try_wait().expect("it is our child")).await;
+    assert_eq!(ended.code(), Some(1));
+}
+
+/// Reads until a line has these words.
+fn hear(said: &mut impl BufRead, words: &str) {
+    let mut line = String::new();
+    while !line.contains(words) {
+        line.clear();
+        assert_ne!(said.read_line(&mut line).expect("it says text"), 0, "it goes on until it says: {words}");
+    }
+}
+
+#[tokio::test]
 async fn ctrl_c_ends_the_waiting_with_130_and_the_quarantine_stays() {
     let scene = full().await;
     isolate(&scene, &[]).ended(0);
     let mut waits = command(&scene.desk, &["enforce", &scene.instance, "--wait"]);
     let mut waits = waits.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it runs");
     let mut said = BufReader::new(waits.stderr.take().expect("it is piped"));
-    let mut line = String::new();
-    while !line.contains("LimitReached") {
-        line.clear();
-        assert_ne!(said.read_line(&mut line).expect("it says text"), 0, "it waits");
-    }
+    hear(&mut said, "LimitReached");
     let told = Command::new("kill").args(["-INT", &waits.id().to_string()]).status();
     assert!(told.expect("kill runs").success());
     let ended = until("it ends", async || waits.try_wait().expect("it is our child")).await;

@@ -45,7 +45,9 @@ impl Said {
 pub fn with(kubeconfig: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(PLUGIN);
     command.env("KUBECONFIG", kubeconfig).args(arguments).stdin(Stdio::null());
-    for variable in ["AWS_REGION", "AWS_DEFAULT_REGION", "NO_COLOR", "KUBERNETES_SERVICE_HOST"] {
+    for variable in
+        ["AWS_REGION", "AWS_DEFAULT_REGION", "NO_COLOR", "KUBERNETES_SERVICE_HOST", "HTTPS_PROXY", "https_proxy"]
+    {
         command.env_remove(variable);
     }
     command
