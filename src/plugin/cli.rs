@@ -41,7 +41,7 @@ Region: --region, else the ARN's, else AWS_REGION, else AWS_DEFAULT_REGION, else
 Exit codes:
   0    done; with --wait: seen to be so
   1    failed or refused; the message says why and what to do
-  2    the command line is wrong; nothing was sent
+  2    the command line is wrong; nothing was changed
   124  --timeout passed; the operator goes on
   130  Ctrl-C while waiting; the operator goes on";
 

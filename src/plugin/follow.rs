@@ -76,14 +76,16 @@ impl Progress {
     }
 }
 
-/// An answer that doesn't change by waiting: no right to watch, no such kind.
+/// An answer that doesn't change by waiting: no right to watch, no such kind, an object of newer custom resources.
 fn refusal(error: &watcher::Error) -> Option<&kube::Error> {
-    match error {
-        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => {
-            [401, 403, 404].iter().any(|code| failure::is(error, *code)).then_some(error)
-        }
-        _ => None,
-    }
+    let (watcher::Error::InitialListFailed(error)
+    | watcher::Error::WatchStartFailed(error)
+    | watcher::Error::WatchFailed(error)) = error
+    else {
+        return None;
+    };
+    let stays = [401, 403, 404].iter().any(|code| failure::is(error, *code));
+    (stays || matches!(error, kube::Error::SerdeError(_))).then_some(error)
 }
 
 fn too_long(cluster: &Cluster, claim: &Quarantine, waited: Duration, last: &str) -> String {
