@@ -12,6 +12,9 @@
 //! | [`check`] | after a restore: records and interfaces held against each other; reads only |
 //! | [`operate`] | what keeps the process running: controller wiring, locks, shutdown |
 //!
+//! Two binaries stand on it: the operator (`src/main.rs`), and the kubectl plugin (`src/plugin`), which uses [`api`] alone
+//! but for one function that makes text harmless.
+//!
 //! `docs/architecture.md` holds the rules that never break and the names of the tests that hold them.
 
 pub mod api;

@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Files and folders that are pure.
-const PURE: [&str; 20] = [
+const PURE: [&str; 27] = [
     "src/api",
     "src/aws/finding.rs",
     "src/aws/model.rs",
@@ -25,6 +25,13 @@ const PURE: [&str; 20] = [
     "src/intake/parse.rs",
     "src/intake/plan.rs",
     "src/intake/text.rs",
+    "src/plugin/cli.rs",
+    "src/plugin/failure.rs",
+    "src/plugin/proxy.rs",
+    "src/plugin/show",
+    "src/plugin/stand.rs",
+    "src/plugin/target.rs",
+    "src/plugin/wanted.rs",
     "src/quarantine/decide",
     "src/quarantine/rules.rs",
     "src/quarantine/tags.rs",
@@ -45,7 +52,7 @@ const CLIENTS: [&str; 9] = [
 ];
 
 /// Modules of this crate that act.
-const ACTING: [&str; 9] = [
+const ACTING: [&str; 12] = [
     "crate::aws::Sessions",
     "crate::aws::Ec2",
     "crate::aws::SecurityHub",
@@ -55,6 +62,9 @@ const ACTING: [&str; 9] = [
     "quarantine::observe",
     "quarantine::record",
     "quarantine::context",
+    "cluster::Cluster",
+    "super::find",
+    "super::follow",
 ];
 
 fn root() -> PathBuf {
@@ -114,8 +124,30 @@ fn pure_files_know_no_file_that_acts() {
 
 #[test]
 fn only_src_aws_knows_the_sdk() {
-    let outside = ["src/api", "src/check", "src/intake", "src/quarantine", "src/operate", "src/main.rs", "src/lib.rs"];
+    let outside = [
+        "src/api",
+        "src/check",
+        "src/intake",
+        "src/plugin",
+        "src/quarantine",
+        "src/operate",
+        "src/main.rs",
+        "src/lib.rs",
+    ];
     assert_eq!(offences(&outside, &["aws_sdk", "aws_smithy", "aws_config"]), Vec::<String>::new());
+}
+
+/// Nothing that acts is linked into it, and so no AWS SDK.
+#[test]
+fn the_plugin_knows_of_the_operator_only_its_objects_and_how_to_show_what_others_wrote() {
+    let acting = ["aws::", "check::", "operate::", "quarantine::"];
+    assert_eq!(offences(&["src/plugin"], &acting), Vec::<String>::new());
+    let foreign = |(path, text): (String, String)| {
+        let code = code(&text);
+        let parts: Vec<&str> = code.split("intake::").skip(1).collect();
+        parts.iter().any(|part| !part.starts_with("text")).then_some(path)
+    };
+    assert_eq!(files("src/plugin").into_iter().filter_map(foreign).collect::<Vec<_>>(), Vec::<String>::new());
 }
 
 #[test]

@@ -9,7 +9,10 @@ use kube::{
     runtime::{conditions, wait::await_condition},
 };
 use quarantine_operator::api::crds;
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 use tokio::sync::OnceCell;
 use xtask::Stack;
 
@@ -28,6 +31,18 @@ impl RunningStack {
 
     pub fn kubectl(&self) -> std::process::Command {
         self.0.kubectl()
+    }
+
+    pub fn kubeconfig(&self) -> PathBuf {
+        self.0.kubeconfig()
+    }
+
+    pub fn kubeconfig_for(&self, user: &str, token: &str) -> PathBuf {
+        self.0.kubeconfig_for(user, token).expect("a kubeconfig is written")
+    }
+
+    pub fn run_dir(&self) -> &Path {
+        self.0.run_dir()
     }
 }
 
