@@ -6,10 +6,11 @@ use quarantine_operator::{
     api,
     aws::Sessions,
     check::{self, report::Outcome},
-    operate::{End, Operator, Settings},
+    operate::{End, Endpoints, Operator, Settings},
 };
 use std::{
     io::{IsTerminal as _, Write as _},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
     time::Duration,
@@ -61,6 +62,16 @@ struct Run {
     #[arg(long, env = "NODE_NAME", value_name = "NODE")]
     node_name: Option<String>,
 
+    /// Where /metrics is served; 0 turns it off. Port 0: one that the kernel chooses, and the log tells.
+    #[arg(long, env = "QUARANTINE_METRICS_BIND_ADDRESS", default_value = "0.0.0.0:8080", value_name = "ADDRESS",
+          value_parser = bind_address)]
+    metrics_bind_address: BindAddress,
+
+    /// Where /livez and /readyz are served; 0 turns them off.
+    #[arg(long, env = "QUARANTINE_HEALTH_PROBE_BIND_ADDRESS", default_value = "0.0.0.0:8081", value_name = "ADDRESS",
+          value_parser = bind_address)]
+    health_probe_bind_address: BindAddress,
+
     /// The form of the log on standard error.
     #[arg(long, env = "QUARANTINE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -80,6 +91,20 @@ struct Check {
     /// Look in this region too, beside those that classes and Quarantines name. May be given several times.
     #[arg(long = "region", value_name = "REGION")]
     regions: Vec<String>,
+}
+
+/// None: nothing is served.
+#[derive(Clone, Copy)]
+struct BindAddress(Option<SocketAddr>);
+
+/// As controller-runtime has it: 0 is off, and an address without a host is every address of this one.
+fn bind_address(text: &str) -> Result<BindAddress, String> {
+    if text == "0" {
+        return Ok(BindAddress(None));
+    }
+    let whole = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    let address = whole.parse().map_err(|_| "an IP address and a port, such as 127.0.0.1:8080, or 0".to_owned())?;
+    Ok(BindAddress(Some(address)))
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -106,7 +131,16 @@ fn failed(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     code
 }
 
-fn run(Run { resync_seconds, concurrency, node_name, log_format, log }: Run) -> anyhow::Result<()> {
+fn run(run: Run) -> anyhow::Result<()> {
+    let Run {
+        resync_seconds,
+        concurrency,
+        node_name,
+        metrics_bind_address: BindAddress(of_metrics),
+        health_probe_bind_address: BindAddress(of_probes),
+        log_format,
+        log,
+    } = run;
     let log_to_stderr = tracing_subscriber::fmt()
         .with_env_filter(log)
         .with_ansi(std::io::stderr().is_terminal())
@@ -118,9 +152,12 @@ fn run(Run { resync_seconds, concurrency, node_name, log_format, log }: Run) -> 
     let settings =
         Settings { resync: Duration::from_secs(resync_seconds), concurrency, node_name, ..Settings::default() };
     runtime()?.block_on(async {
-        let operator = Operator::new(client().await?, Sessions::from_environment().await, settings)
+        let sessions = Sessions::from_environment().await;
+        let endpoints = Endpoints::start(sessions.metrics().clone(), of_metrics, of_probes)?;
+        let operator = Operator::new(client().await?, sessions, settings)
             .await
             .context("the API server doesn't answer as it should: check its address, and that the operator's role may get the namespace kube-system and its own node")?;
+        endpoints.show(&operator);
         let shutdown = asked_to_stop().context("signals can't be listened to")?;
         match operator.run(shutdown).await {
             End::Asked => Ok(()),

@@ -23,7 +23,8 @@ impl Operator {
     pub fn start(binary: &Path, scene: &Scene<'_>, resync: Duration) -> Result<Self> {
         let mut operator = Command::new(binary);
         without_aws_settings(&mut operator);
-        operator.arg("run").env("KUBECONFIG", &scene.operators_kubeconfig);
+        operator.args(["run", "--metrics-bind-address=0", "--health-probe-bind-address=0"]);
+        operator.env("KUBECONFIG", &scene.operators_kubeconfig);
         operator.env("QUARANTINE_RESYNC_SECONDS", resync.as_secs().to_string());
         operator.envs(client_settings(&scene.endpoint, super::scene::REGION));
         Ok(Self(Running::start("the operator", operator, &scene.stack.run_dir().join(LOG))?))

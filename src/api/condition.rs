@@ -165,6 +165,23 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Those with which policy refuses a Quarantine: nothing is touched then.
+    pub const REFUSALS: [Self; 13] = [
+        Self::NoDefaultClass,
+        Self::SeveralDefaultClasses,
+        Self::ClassNotFound,
+        Self::NamespaceNotAllowed,
+        Self::AccountNotAllowed,
+        Self::RegionNotAllowed,
+        Self::GroupNotAllowed,
+        Self::ProtectedInstance,
+        Self::ProtectedByTag,
+        Self::OperatorsOwnInstance,
+        Self::PartitionNotAllowed,
+        Self::LimitReached,
+        Self::SourceLimitReached,
+    ];
+
     /// The CamelCase word, as it stands in conditions and events.
     pub fn as_str(self) -> String {
         format!("{self:?}")

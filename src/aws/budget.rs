@@ -7,66 +7,120 @@
 
 use super::problem::{Disposition, Problem};
 use crate::api::Reason;
+use crate::metrics::Metrics;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The longest that anybody waits. Who would have to wait longer is told so at once: the controller's own backoff is
-/// the better place to wait.
+/// The longest that a read waits, or a call to Security Hub. Who would have to wait longer is told so at once, and when to
+/// come back: a reconcile holds its instance's turn.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
+/// The longest that a change waits: an interface's swap is recorded before it, and may be under way for ten seconds after
+/// that (`quarantine::decide::interface`), this wait and the call's own 4 s (`settings`) included.
+const LONGEST_WAIT_OF_CHANGES: Duration = Duration::from_secs(2);
+
+/// The part of a bucket that is left to what can't wait.
+const RESERVE: f64 = 0.2;
 
 /// How many calls AWS takes at once, and how many more each second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Allowance {
     burst: f64,
     per_second: f64,
+    longest_wait: Duration,
+}
+
+impl Allowance {
+    const fn of_reads(burst: f64, per_second: f64) -> Self {
+        Self { burst, per_second, longest_wait: LONGEST_WAIT }
+    }
+
+    const fn of_changes(burst: f64, per_second: f64) -> Self {
+        Self { burst, per_second, longest_wait: LONGEST_WAIT_OF_CHANGES }
+    }
+
+    /// How long it takes until so many more may be called.
+    fn time_of(&self, calls: f64) -> Duration {
+        Duration::from_secs_f64(calls / self.per_second)
+    }
 }
 
 /// None: no limit is known, and none is kept.
 fn allowance(operation: &str) -> Option<Allowance> {
     let (service, action) = operation.split_once(':')?;
-    let (burst, per_second) = match (service, action) {
-        ("securityhub", "GetFindings") => (6.0, 3.0),
-        ("securityhub", _) => (30.0, 10.0),
-        ("ec2", "ModifyNetworkInterfaceAttribute") => (100.0, 5.0),
-        ("ec2", "CreateTags" | "DeleteTags") => (100.0, 10.0),
-        ("ec2", action) if action.starts_with("Describe") => (100.0, 20.0),
+    Some(match (service, action) {
+        ("securityhub", "GetFindings") => Allowance::of_reads(6.0, 3.0),
+        ("securityhub", _) => Allowance::of_reads(30.0, 10.0),
+        ("ec2", "ModifyNetworkInterfaceAttribute") => Allowance::of_changes(100.0, 5.0),
+        ("ec2", "CreateTags" | "DeleteTags") => Allowance::of_changes(100.0, 10.0),
+        ("ec2", action) if action.starts_with("Describe") => Allowance::of_reads(100.0, 20.0),
         ("ec2", action) if action.contains("SecurityGroupIngress") || action.contains("SecurityGroupEgress") => {
-            (50.0, 5.0)
+            Allowance::of_changes(50.0, 5.0)
         }
         _ => return None,
-    };
-    Some(Allowance { burst, per_second })
+    })
 }
 
 type Buckets = Mutex<HashMap<(String, String, &'static str), Arc<Bucket>>>;
 
 /// The buckets of all accounts and regions.
 #[derive(Clone, Debug, Default)]
-pub struct Budgets(Arc<Buckets>);
+pub struct Budgets {
+    buckets: Arc<Buckets>,
+    metrics: Metrics,
+}
 
 impl Budgets {
+    pub fn new(metrics: Metrics) -> Self {
+        Self { buckets: Arc::default(), metrics }
+    }
+
     /// What may be called in this account and region.
     pub fn of(&self, account_id: &str, region: &str) -> Budget {
-        Budget { buckets: self.0.clone(), account_id: account_id.to_owned(), region: region.to_owned() }
+        let Self { buckets, metrics } = self.clone();
+        Budget {
+            buckets,
+            metrics,
+            account_id: account_id.to_owned(),
+            region: region.to_owned(),
+            urgency: Urgency::Urgent,
+        }
     }
+}
+
+/// Whether a call may take what the bucket keeps in reserve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Urgency {
+    Urgent,
+    /// Many of them come at their own pace, such as looks for drift: they wait in a line of their own, and leave a
+    /// [`RESERVE`].
+    Routine,
 }
 
 /// What may be called in one account and region. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Budget {
     buckets: Arc<Buckets>,
+    metrics: Metrics,
     account_id: String,
     region: String,
+    urgency: Urgency,
 }
 
 impl Budget {
+    /// The same for calls that can wait.
+    pub fn routine(&self) -> Self {
+        Self { urgency: Urgency::Routine, ..self.clone() }
+    }
+
     /// Waits until one more call of `operation` (as IAM names it) may be made, first come, first served. An asker that
     /// is dropped while it waits takes nothing.
     ///
-    /// Errors: Retry/Throttled at once if the wait were longer than five seconds.
+    /// Errors: Retry/Throttled at once if the wait were longer than some seconds. It says when to come back: each who is
+    /// sent away is given another time, at the pace at which AWS takes calls.
     pub async fn take(&self, operation: &'static str) -> Result<(), Problem> {
         let Some(allowance) = allowance(operation) else { return Ok(()) };
         let bucket = {
@@ -75,44 +129,61 @@ impl Budget {
             let key = (self.account_id.clone(), self.region.clone(), operation);
             buckets.entry(key).or_insert_with(|| Arc::new(Bucket::new(allowance, Instant::now()))).clone()
         };
-        bucket.take(LONGEST_WAIT).await.map_err(|TooLong| {
-            Problem::new(
-                Disposition::Retry,
-                Reason::Throttled,
-                format!(
-                    "{operation} is held back: AWS takes {} of them a second in account {} in {}, and too many wait for \
-                     their turn. It is tried again more slowly.",
-                    allowance.per_second, self.account_id, self.region
-                ),
-            )
-        })
+        let began = Instant::now();
+        match bucket.take(self.urgency).await {
+            Ok(()) => {
+                self.metrics.aws_waited(operation, began.elapsed());
+                Ok(())
+            }
+            Err(TooLong { come_back_in }) => {
+                self.metrics.aws_waited(operation, come_back_in);
+                Err(self.held_back(operation, allowance, come_back_in))
+            }
+        }
+    }
+
+    fn held_back(&self, operation: &str, allowance: Allowance, come_back_in: Duration) -> Problem {
+        let message = format!(
+            "{operation} is held back: AWS takes {} of them a second in account {} in {}, and too many wait for their \
+             turn. It is tried again more slowly.",
+            allowance.per_second, self.account_id, self.region
+        );
+        Problem { after: Some(come_back_in), ..Problem::new(Disposition::Retry, Reason::Throttled, message) }
     }
 }
 
 /// More wait already than get their turn in the time that the asker is ready to wait.
 #[derive(Debug, PartialEq)]
-struct TooLong;
+struct TooLong {
+    come_back_in: Duration,
+}
 
 #[derive(Debug)]
 struct Bucket {
     allowance: Allowance,
-    waiting: AtomicUsize,
-    /// Held by the first of those who wait; tokio's lock serves the others in their order. A token is taken when it is
-    /// there and not before, so that who is dropped takes none away.
-    level: tokio::sync::Mutex<Level>,
+    level: Mutex<Level>,
+    urgent: Line,
+    routine: Line,
 }
 
 impl Bucket {
     fn new(allowance: Allowance, now: Instant) -> Self {
-        let level = Level { tokens: allowance.burst, at: now };
-        Self { allowance, waiting: AtomicUsize::default(), level: tokio::sync::Mutex::new(level) }
+        let level = Mutex::new(Level { tokens: allowance.burst, at: now, promised: now });
+        Self { allowance, level, urgent: Line::default(), routine: Line::default() }
     }
 
-    async fn take(&self, longest: Duration) -> Result<(), TooLong> {
-        let _waiting = self.queue_up(longest)?;
-        let mut level = self.level.lock().await;
+    async fn take(&self, urgency: Urgency) -> Result<(), TooLong> {
+        let (line, reserve) = match urgency {
+            Urgency::Urgent => (&self.urgent, 0.0),
+            Urgency::Routine => (&self.routine, self.allowance.burst * RESERVE),
+        };
+        let _place = line.queue_up();
+        if line.before_me() >= self.allowance.longest_wait.as_secs_f64() * self.allowance.per_second {
+            return Err(TooLong { come_back_in: self.level().promise(self.allowance, Instant::now()) });
+        }
+        let _first = line.first.lock().await;
         loop {
-            let wait = level.take(self.allowance, Instant::now());
+            let wait = self.level().take(self.allowance, reserve, Instant::now());
             if wait.is_zero() {
                 return Ok(());
             }
@@ -120,17 +191,37 @@ impl Bucket {
         }
     }
 
-    fn queue_up(&self, longest: Duration) -> Result<Waiting<'_>, TooLong> {
-        let waiting = Waiting(&self.waiting);
-        let before = self.waiting.fetch_add(1, Ordering::Relaxed);
-        if before as f64 >= longest.as_secs_f64() * self.allowance.per_second { Err(TooLong) } else { Ok(waiting) }
+    /// A poisoned lock is as good as any: the level is never half written.
+    fn level(&self) -> MutexGuard<'_, Level> {
+        self.level.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A place in the queue. Dropped, it is free.
-struct Waiting<'a>(&'a AtomicUsize);
+/// Those who wait, in their order.
+#[derive(Debug, Default)]
+struct Line {
+    waiting: AtomicUsize,
+    /// Held by the first of them; tokio's lock serves the others in their order. A token is taken when it is there and not
+    /// before, so that who is dropped takes none away.
+    first: tokio::sync::Mutex<()>,
+}
 
-impl Drop for Waiting<'_> {
+impl Line {
+    fn queue_up(&self) -> Place<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Place(&self.waiting)
+    }
+
+    /// How many wait, without the one who asks.
+    fn before_me(&self) -> f64 {
+        self.waiting.load(Ordering::Relaxed).saturating_sub(1) as f64
+    }
+}
+
+/// A place in a line. Dropped, it is free.
+struct Place<'a>(&'a AtomicUsize);
+
+impl Drop for Place<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -140,20 +231,29 @@ impl Drop for Waiting<'_> {
 struct Level {
     tokens: f64,
     at: Instant,
+    /// When the last of those who were sent away is to come back.
+    promised: Instant,
 }
 
 impl Level {
-    /// Zero: a token was there and is taken. Else none is taken, and the next one comes after so long.
-    fn take(&mut self, allowance: Allowance, now: Instant) -> Duration {
-        let Allowance { burst, per_second } = allowance;
+    /// Zero: a token was there beyond the reserve, and is taken. Else none is taken, and the next one comes after so long.
+    fn take(&mut self, allowance: Allowance, reserve: f64, now: Instant) -> Duration {
+        let Allowance { burst, per_second, .. } = allowance;
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + since * per_second).min(burst);
         self.at = self.at.max(now);
-        if self.tokens < 1.0 {
-            return Duration::from_secs_f64((1.0 - self.tokens) / per_second).max(Duration::from_millis(1));
+        let missing = 1.0 + reserve - self.tokens;
+        if missing > 0.0 {
+            return allowance.time_of(missing).max(Duration::from_millis(1));
         }
         self.tokens -= 1.0;
         Duration::ZERO
+    }
+
+    /// When to come back: once those have gone who wait now, and after the last who was sent away.
+    fn promise(&mut self, allowance: Allowance, now: Instant) -> Duration {
+        self.promised = self.promised.max(now + allowance.longest_wait) + allowance.time_of(1.0);
+        self.promised - now
     }
 }
 
@@ -164,18 +264,22 @@ mod tests {
     use proptest::prelude::*;
     use std::pin::pin;
 
-    const GET_FINDINGS: Allowance = Allowance { burst: 6.0, per_second: 3.0 };
-    const SECOND: Duration = Duration::from_secs(1);
+    const GET_FINDINGS: Allowance = Allowance::of_reads(6.0, 3.0);
+    const QUICK: Allowance = Allowance::of_reads(1.0, 100.0);
     const HOUR: Duration = Duration::from_secs(3600);
+
+    fn full(now: Instant) -> Level {
+        Level { tokens: 6.0, at: now, promised: now }
+    }
 
     #[test]
     fn after_the_burst_a_call_comes_every_third_of_a_second() {
         let start = Instant::now();
-        let mut level = Level { tokens: 6.0, at: start };
+        let mut level = full(start);
         let mut taken = Vec::new();
         let mut now = start;
         while taken.len() < 9 {
-            match level.take(GET_FINDINGS, now) {
+            match level.take(GET_FINDINGS, 0.0, now) {
                 Duration::ZERO => taken.push((now - start).as_millis()),
                 wait => now += wait,
             }
@@ -187,30 +291,30 @@ mod tests {
     #[test]
     fn a_full_bucket_grows_no_fuller() {
         let now = Instant::now();
-        let mut level = Level { tokens: 6.0, at: now };
-        assert_eq!((0..9).filter(|_| level.take(GET_FINDINGS, now + HOUR).is_zero()).count(), 6);
+        let mut level = full(now);
+        assert_eq!((0..9).filter(|_| level.take(GET_FINDINGS, 0.0, now + HOUR).is_zero()).count(), 6);
     }
 
     #[tokio::test]
     async fn an_asker_that_is_dropped_while_it_waits_takes_no_token_and_holds_nobody_up() {
-        let bucket = Bucket::new(Allowance { burst: 1.0, per_second: 100.0 }, Instant::now());
-        bucket.take(SECOND).await.unwrap();
-        let mut second = Box::pin(bucket.take(SECOND));
-        let mut third = Box::pin(bucket.take(SECOND));
+        let bucket = Bucket::new(QUICK, Instant::now());
+        bucket.take(Urgency::Urgent).await.unwrap();
+        let mut second = Box::pin(bucket.take(Urgency::Urgent));
+        let mut third = Box::pin(bucket.take(Urgency::Urgent));
         assert!(poll!(second.as_mut()).is_pending() && poll!(third.as_mut()).is_pending());
         drop(second);
         third.await.unwrap();
-        assert_eq!(bucket.waiting.load(Ordering::Relaxed), 0);
-        assert!(bucket.level.lock().await.tokens < 1.0);
+        assert_eq!(bucket.urgent.waiting.load(Ordering::Relaxed), 0);
+        assert!(bucket.level().tokens < 1.0);
     }
 
     #[tokio::test]
     async fn who_waits_goes_on_when_its_turn_comes_and_in_the_order_of_asking() {
-        let bucket = Bucket::new(Allowance { burst: 1.0, per_second: 100.0 }, Instant::now());
+        let bucket = Bucket::new(QUICK, Instant::now());
         let began = Instant::now();
         let order = Mutex::new(Vec::new());
         let ask = async |number: usize| {
-            bucket.take(SECOND).await.unwrap();
+            bucket.take(Urgency::Urgent).await.unwrap();
             order.lock().unwrap().push(number);
         };
         futures::future::join_all((0..6).map(ask)).await;
@@ -246,6 +350,38 @@ mod tests {
         let problem = budget.take("securityhub:GetFindings").await.unwrap_err();
         assert_eq!((problem.disposition, problem.reason), (Disposition::Retry, Reason::Throttled));
         assert!(problem.message.contains("account 111122223333 in eu-central-1"), "{problem}");
+        assert!(problem.is_refusal(), "nothing was sent");
+    }
+
+    #[test]
+    fn who_is_sent_away_comes_back_in_turn_at_the_pace_of_the_operation() {
+        let now = Instant::now();
+        let mut level = full(now);
+        let back: Vec<u128> = (0..4).map(|_| level.promise(GET_FINDINGS, now).as_millis()).collect();
+        assert!(back.iter().zip([5_333, 5_667, 6_000, 6_333]).all(|(back, due)| back.abs_diff(due) <= 2), "{back:?}");
+        let later = level.promise(GET_FINDINGS, now + HOUR);
+        assert!(later.as_millis().abs_diff(5_333) <= 2, "those have come: {later:?}");
+    }
+
+    #[tokio::test]
+    async fn what_can_wait_leaves_a_reserve_and_holds_up_nothing_urgent() {
+        let bucket = Bucket::new(Allowance::of_reads(10.0, 0.5), Instant::now());
+        for _ in 0..8 {
+            bucket.take(Urgency::Routine).await.unwrap();
+        }
+        let mut routine = Box::pin(bucket.take(Urgency::Routine));
+        assert!(poll!(routine.as_mut()).is_pending());
+        for _ in 0..2 {
+            assert!(poll!(pin!(bucket.take(Urgency::Urgent))).is_ready());
+        }
+        assert!(poll!(routine.as_mut()).is_pending());
+        assert!(poll!(pin!(bucket.take(Urgency::Urgent))).is_pending(), "the bucket is empty");
+    }
+
+    #[test]
+    fn a_swap_ends_before_it_counts_as_never_sent() {
+        let swap = allowance("ec2:ModifyNetworkInterfaceAttribute").expect("it is held back");
+        assert!(swap.longest_wait + crate::aws::settings::CHANGE < Duration::from_secs(10));
     }
 
     proptest! {
@@ -254,12 +390,12 @@ mod tests {
             pauses in prop::collection::vec(0_u64..700, 1..80)
         ) {
             let start = Instant::now();
-            let mut level = Level { tokens: 6.0, at: start };
+            let mut level = full(start);
             let mut now = start;
             let mut calls = Vec::new();
             for pause in pauses {
                 now += Duration::from_millis(pause);
-                if level.take(GET_FINDINGS, now).is_zero() {
+                if level.take(GET_FINDINGS, 0.0, now).is_zero() {
                     calls.push(now);
                 }
             }

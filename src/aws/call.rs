@@ -1,7 +1,10 @@
-//! The one way to make a call: measured, logged at debug, its error translated. What is called is the caller's business.
+//! The one way to make a call: counted, timed, logged at debug, its error translated. What is called is the caller's business.
 
 use super::Problem;
+use super::budget::Budget;
 use super::sdk_error::{SdkError, chain, problem_of};
+use crate::api::Reason;
+use crate::metrics::{Metrics, Outcome};
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::operation::RequestId;
 use std::error::Error as StdError;
@@ -15,6 +18,29 @@ pub struct Session {
     pub region: String,
     /// The role whose credentials are used; the operator's own if absent.
     pub role_arn: Option<String>,
+    pub metrics: Metrics,
+}
+
+/// A session whose calls keep to AWS' rates.
+#[derive(Clone, Debug)]
+pub struct Paced {
+    pub session: Session,
+    pub budget: Budget,
+}
+
+impl Paced {
+    /// Makes `call` as soon as AWS takes one more. It isn't sent, and its time-outs don't begin, before.
+    pub async fn call<T, E>(
+        &self,
+        operation: &'static str,
+        call: impl Future<Output = Result<T, SdkError<E>>>,
+    ) -> Result<T, Problem>
+    where
+        E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
+    {
+        self.budget.take(operation).await?;
+        self.session.call(operation, call).await
+    }
 }
 
 impl Session {
@@ -29,18 +55,25 @@ impl Session {
     {
         let began = Instant::now();
         let outcome = call.await;
-        let milliseconds = began.elapsed().as_millis() as u64;
-        let Self { account_id: account, region, role_arn } = self;
+        let took = began.elapsed();
+        let milliseconds = took.as_millis() as u64;
+        let Self { account_id: account, region, role_arn, metrics } = self;
         match outcome {
             Ok(answer) => {
                 tracing::debug!(operation, account, region, milliseconds, "AWS answered");
+                metrics.aws_called(operation, Outcome::Ok, took);
                 Ok(answer)
             }
             Err(error) => {
                 // Not its Debug form: that holds the whole answer, which may be one with credentials in it.
                 let (code, request_id, said, why) = (error.code(), error.request_id(), error.message(), chain(&error));
                 tracing::debug!(operation, account, region, milliseconds, code, request_id, said, why, "AWS refused");
-                Err(problem_of(operation, role_arn.as_deref(), &error))
+                metrics.aws_called(operation, code.map_or(Outcome::NoAnswer, Outcome::Code), took);
+                let problem = problem_of(operation, role_arn.as_deref(), &error);
+                if problem.reason == Reason::Throttled {
+                    metrics.aws_throttled(operation);
+                }
+                Err(problem)
             }
         }
     }

@@ -3,9 +3,10 @@
 //!
 //! Reads go by filters: an unknown id in a filter is merely absent, as a parameter it fails the whole call. They are
 //! eventually consistent ("Ensure idempotency and eventual consistency", Amazon EC2 Developer Guide). Changing calls
-//! are sent once; after `AwsUnavailable` a change may or may not have been made.
+//! are sent once; after `AwsUnavailable` a change may or may not have been made. All calls keep to AWS' rates (`budget`).
 
-use super::call::Session;
+use super::budget::Budget;
+use super::call::{Paced, Session};
 use super::convert::{ec2 as convert, required};
 use super::model::{GroupRule, Instance, Interface, SecurityGroup, Tags};
 use super::problem::{Disposition, Problem};
@@ -29,7 +30,7 @@ const TRUNK_TAG_FILTER: &str = "tag:vpcresources.k8s.aws/trunk-eni-id";
 /// EC2 in one account and region. Cheap to clone; all clones share the reads of one look with each other.
 #[derive(Clone)]
 pub struct Ec2 {
-    session: Session,
+    session: Paced,
     reads: Client,
     reader: Reader,
     shared: SharedReads,
@@ -43,7 +44,8 @@ impl fmt::Debug for Ec2 {
 }
 
 impl Ec2 {
-    pub(super) fn new(config: &SdkConfig, session: Session) -> Self {
+    pub(super) fn new(config: &SdkConfig, session: Session, budget: Budget) -> Self {
+        let session = Paced { session, budget };
         let changes = aws_sdk_ec2::config::Builder::from(config)
             .retry_config(settings::retries_of_changes())
             .timeout_config(settings::timeouts_of_changes())

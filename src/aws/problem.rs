@@ -7,7 +7,7 @@
 //! here. An unknown code is a value, not a panic: it is retried and shown as AWS said it.
 
 use crate::api::Reason;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// What is to be done about an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,11 +29,13 @@ pub struct Problem {
     pub message: String,
     /// The AWS error code, where AWS answered.
     pub code: Option<String>,
+    /// When trying again is of use, where that is known.
+    pub after: Option<Duration>,
 }
 
 impl Problem {
     pub fn new(disposition: Disposition, reason: Reason, message: impl Into<String>) -> Self {
-        Self { disposition, reason, message: message.into(), code: None }
+        Self { disposition, reason, message: message.into(), code: None, after: None }
     }
 
     /// From an error answer of AWS to `operation` (service and operation as IAM names them, such as
@@ -49,6 +51,7 @@ impl Problem {
             reason,
             message: format!("{operation}: {code}: {said}.{advice}"),
             code: Some(code.to_owned()),
+            after: None,
         }
     }
 
@@ -61,9 +64,10 @@ impl Problem {
         )
     }
 
-    /// Whether AWS said no: then nothing was applied, and nothing of it arrives later.
+    /// Whether AWS said no, or was never asked because too much was: then nothing was applied, and nothing of it arrives
+    /// later.
     pub fn is_refusal(&self) -> bool {
-        self.code.is_some() && self.reason != Reason::AwsUnavailable
+        self.reason == Reason::Throttled || (self.code.is_some() && self.reason != Reason::AwsUnavailable)
     }
 }
 

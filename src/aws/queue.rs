@@ -28,6 +28,16 @@ pub struct QueueSight {
     pub in_flight: i64,
 }
 
+impl QueueSight {
+    /// The URL of the dead-letter queue: it lies where the queue lies ("Using dead-letter queues in Amazon SQS", Amazon SQS
+    /// Developer Guide), so the URLs differ in the name alone.
+    pub fn dead_letters_url(&self, queue_url: &str) -> Option<String> {
+        let name = self.dead_letters.as_ref()?.arn.rsplit(':').next()?;
+        let (place, _) = queue_url.rsplit_once('/')?;
+        Some(format!("{place}/{name}"))
+    }
+}
+
 /// Where the queue puts a message that was received too often: its redrive policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeadLetters {
@@ -35,4 +45,22 @@ pub struct DeadLetters {
     pub arn: String,
     /// A message that was received so often goes there instead of being received again.
     pub max_receives: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dead_letters_lie_where_the_queue_lies() {
+        let dead_letters =
+            DeadLetters { arn: "arn:aws:sqs:eu-central-1:111122223333:dead".to_owned(), max_receives: 10 };
+        let mut sight =
+            QueueSight { visibility_seconds: 60, dead_letters: Some(dead_letters), waiting: 0, in_flight: 0 };
+        let url = "https://sqs.eu-central-1.amazonaws.com/111122223333/findings";
+        let dead = "https://sqs.eu-central-1.amazonaws.com/111122223333/dead";
+        assert_eq!(sight.dead_letters_url(url).as_deref(), Some(dead));
+        sight.dead_letters = None;
+        assert_eq!(sight.dead_letters_url(url), None);
+    }
 }

@@ -2,7 +2,7 @@
 //! and AWS counts calls. An answer is never older than the asking.
 
 use super::batch::{Batched, Batches};
-use super::call::Session;
+use super::call::Paced;
 use super::convert::ec2 as convert;
 use super::model::{Instance, Interface, SecurityGroup};
 use super::problem::Problem;
@@ -27,12 +27,12 @@ const WAITING: usize = 100_000;
 /// The calls, in one account and region. Cheap to clone.
 #[derive(Clone)]
 pub struct Reader {
-    session: Session,
+    session: Paced,
     client: Client,
 }
 
 impl Reader {
-    pub fn new(session: Session, client: Client) -> Self {
+    pub fn new(session: Paced, client: Client) -> Self {
         Self { session, client }
     }
 

@@ -12,6 +12,7 @@ use super::security_hub::SecurityHub;
 use super::settings;
 use super::sqs::Sqs;
 use crate::api::Reason;
+use crate::metrics::Metrics;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
@@ -45,6 +46,7 @@ pub struct Sessions {
     roles: Arc<Kept<Role, SharedCredentialsProvider>>,
     opened: Kept<Place, Opened>,
     budgets: Budgets,
+    metrics: Metrics,
 }
 
 impl Sessions {
@@ -52,12 +54,14 @@ impl Sessions {
     /// `aws_config`'s loader, which also sets the clock that AssumeRole can't do without. Time-outs and attempts are
     /// ours (`settings`), whatever it says.
     pub fn new(base: SdkConfig) -> Self {
+        let metrics = Metrics::default();
         Self {
             base: settings::apply(base),
             own_identity: Kept::default(),
             roles: Arc::default(),
             opened: Kept::default(),
-            budgets: Budgets::default(),
+            budgets: Budgets::new(metrics.clone()),
+            metrics,
         }
     }
 
@@ -70,10 +74,16 @@ impl Sessions {
         Self::new(loader.load().await)
     }
 
+    /// What the calls are counted in, and the process counts the rest of what it does in as well.
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
     /// Who the operator itself is. Asked once; only a success is kept.
     pub async fn own_identity(&self) -> Result<Identity, Problem> {
         let config = at(&self.base, &self.home_region(None));
-        self.own_identity.get(&(), || who(config, Session::default())).await
+        let session = Session { metrics: self.metrics.clone(), ..Session::default() };
+        self.own_identity.get(&(), || who(config, session)).await
     }
 
     /// The operator's own region, where a setting tells it.
@@ -106,7 +116,7 @@ impl Sessions {
 
     fn open(&self, place: Place) -> impl Future<Output = Result<Opened, Problem>> + Send + use<> {
         let (base, roles, home) = (self.base.clone(), self.roles.clone(), self.home_region(Some(&place)));
-        let budget = self.budgets.of(&place.account_id, &place.region);
+        let (budget, metrics) = (self.budgets.of(&place.account_id, &place.region), self.metrics.clone());
         async move {
             let mut config = at(&base, &place.region);
             if let Some(role) = &place.role {
@@ -117,13 +127,14 @@ impl Sessions {
                 account_id: place.account_id.clone(),
                 region: place.region.clone(),
                 role_arn: place.role.as_ref().map(|role| role.arn.clone()),
+                metrics,
             };
             let identity = who(config.clone(), session.clone()).await?;
             if identity.account_id != place.account_id {
                 return Err(wrong_account(&place, &identity));
             }
             Ok(Opened {
-                ec2: Ec2::new(&config, session.clone()),
+                ec2: Ec2::new(&config, session.clone(), budget.clone()),
                 security_hub: SecurityHub::new(&config, session.clone(), budget),
                 sqs: Sqs::new(&config, session),
             })

@@ -20,7 +20,7 @@ const READ: Duration = Duration::from_secs(12);
 /// A changing call is tried once: one that was cut off may have been applied, and that is read before anything else is
 /// done. Its limit is below leaseDuration − renewDeadline of the leader lease (15 s − 10 s): an operator that lost the
 /// lease has no call under way any more when the next one starts.
-const CHANGE: Duration = Duration::from_secs(4);
+pub const CHANGE: Duration = Duration::from_secs(4);
 
 /// All pages of a read that many wait for: none of them may wait for ever, whatever the pages say.
 pub const ALL_PAGES: Duration = Duration::from_secs(60);

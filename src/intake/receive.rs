@@ -12,9 +12,11 @@ use super::{
 use crate::{
     api::{Counters, FindingSource, Reason},
     aws::{Disposition, Problem, Sqs, queue::QueueMessage},
+    metrics::Metrics,
     quarantine::{Context, Error, source_of, waits_for_room_of_source},
 };
 use futures::future::join_all;
+use jiff::SignedDuration;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use std::{
     convert::Infallible,
@@ -141,17 +143,23 @@ impl Receiver {
                 (message, handled, counters)
             });
             let (mut done, mut later, mut blocked) = (Vec::new(), Vec::new(), Vec::new());
+            let source = self.source.name_any();
+            let metrics = &self.context.metrics;
             for (message, handled, counters) in join_all(handling).await {
                 match handled {
                     Handled::Delete => done.push(message),
                     Handled::Leave => {}
-                    Handled::Later => later.push(message),
+                    Handled::Later => {
+                        metrics.messages(&source, "later", 1);
+                        later.push(message);
+                    }
                     Handled::Blocked(error) => {
                         self.report.trouble(refused(&self.source, &error));
                         blocked.push(message);
                         continue;
                     }
                 }
+                measure(metrics, &source, counters);
                 self.report.count(counters);
             }
             self.delete(sqs, &done).await;
@@ -178,12 +186,19 @@ impl Receiver {
     /// What isn't deleted comes again, and finds its Quarantine there.
     async fn delete(&self, sqs: &Sqs, done: &[QueueMessage]) {
         let source = self.source.name_any();
-        match sqs.delete(&self.source.spec.queue_url, done).await {
-            Ok(left) if left.is_empty() => {}
-            Ok(left) => tracing::warn!(source, ?left, "messages that are done could not be deleted; they come again"),
+        let left = match sqs.delete(&self.source.spec.queue_url, done).await {
+            Ok(left) => left,
             Err(problem) => {
-                tracing::warn!(source, %problem, "messages that are done could not be deleted; they come again")
+                return tracing::warn!(source, %problem, "messages that are done could not be deleted; they come again");
             }
+        };
+        if !left.is_empty() {
+            tracing::warn!(source, ?left, "messages that are done could not be deleted; they come again");
+        }
+        let now = self.context.now_exactly();
+        for sent_at in done.iter().filter(|message| !left.contains(&message.id)).filter_map(|message| message.sent_at) {
+            let age = now.duration_since(sent_at).max(SignedDuration::ZERO).unsigned_abs();
+            self.context.metrics.message_done(&source, age);
         }
     }
 
@@ -228,6 +243,22 @@ async fn rest(stopped: &mut watch::Receiver<bool>, pause: &mut Duration) -> bool
     let rested = tokio::time::timeout(*pause, stopped.wait_for(|stopped| *stopped)).await;
     *pause = (*pause * 2).min(LONGEST_PAUSE);
     rested.is_ok()
+}
+
+fn measure(metrics: &Metrics, source: &str, counters: Counters) {
+    let Counters { received, created, joined, unwanted, without_instance, echoes, unreadable } = counters;
+    let outcomes = [
+        ("received", received),
+        ("created", created),
+        ("joined", joined),
+        ("ignored", unwanted),
+        ("without_instance", without_instance),
+        ("echo", echoes),
+        ("unreadable", unreadable),
+    ];
+    for (outcome, many) in outcomes {
+        metrics.messages(source, outcome, many);
+    }
 }
 
 fn later_in(receives: u32) -> u32 {

@@ -8,7 +8,8 @@ use super::{
 };
 use crate::{
     api::{Counters, CustomAction, DeletionPolicy, FindingSource, FindingSourceSpec, FindingSourceStatus, Time},
-    aws::{Place, Problem, Role, queue::QueueSight},
+    aws::{Place, Problem, Role, Sqs, queue::QueueSight},
+    metrics::QueueDepth,
     quarantine::{Context, Error, in_time},
 };
 use kube::{
@@ -136,7 +137,12 @@ async fn looked(intake: &Intake, source: &FindingSource, uid: &str) -> (Option<T
     };
     let (at, outcome) = match known {
         Some(known) => known,
-        None => (Instant::now(), look(intake, source).await),
+        None => {
+            let outcome = look(intake, source).await;
+            let depth = outcome.as_ref().ok().map(|(_, depth)| *depth);
+            intake.context.metrics.queue(&source.name_any(), depth);
+            (Instant::now(), outcome.map(|(queue, _)| queue))
+        }
     };
     if let Some(running) = intake.running().get_mut(uid) {
         running.looked = Some((at, outcome.clone()));
@@ -147,7 +153,7 @@ async fn looked(intake: &Intake, source: &FindingSource, uid: &str) -> (Option<T
     }
 }
 
-async fn look(intake: &Intake, source: &FindingSource) -> Result<QueueSight, Trouble> {
+async fn look(intake: &Intake, source: &FindingSource) -> Result<(QueueSight, QueueDepth), Trouble> {
     let context = &intake.context;
     let place = place(context, &source.spec).await.map_err(Trouble::Queue)?;
     if let Some(action) = &source.spec.custom_action {
@@ -158,8 +164,30 @@ async fn look(intake: &Intake, source: &FindingSource) -> Result<QueueSight, Tro
         };
         kept.await.map_err(Trouble::CustomAction)?;
     }
-    let queue = async { context.sessions.sqs(&place).await?.queue(&source.spec.queue_url).await };
-    queue.await.map_err(Trouble::Queue)
+    let url = &source.spec.queue_url;
+    let seen = async {
+        let sqs = context.sessions.sqs(&place).await?;
+        let queue = sqs.queue(url).await?;
+        let depth = QueueDepth {
+            visible: queue.waiting,
+            in_flight: queue.in_flight,
+            dead_letters: dead_letters(&sqs, source, &queue).await,
+        };
+        Ok((queue, depth))
+    };
+    seen.await.map_err(Trouble::Queue)
+}
+
+/// How many there are. That they can't be counted keeps nothing from being received.
+async fn dead_letters(sqs: &Sqs, source: &FindingSource, queue: &QueueSight) -> Option<i64> {
+    let url = queue.dead_letters_url(&source.spec.queue_url)?;
+    match sqs.queue(&url).await {
+        Ok(dead_letters) => Some(dead_letters.waiting),
+        Err(problem) => {
+            tracing::warn!(source = source.name_any(), %problem, "the dead letters can't be counted");
+            None
+        }
+    }
 }
 
 /// The ARN of the source's own custom action, where it has one.

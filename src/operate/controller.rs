@@ -7,6 +7,7 @@ use super::{
 use crate::{
     api::Quarantine,
     aws::Sessions,
+    metrics::Reconciled,
     quarantine::{Context, Error, reconcile, world::Again},
 };
 use futures::{
@@ -40,6 +41,9 @@ impl Default for Settings {
         Self { resync: Duration::from_secs(60), concurrency: 1_000, node_name: None, clock: Timestamp::now }
     }
 }
+
+/// How it calls itself in metrics.
+const NAME: &str = "quarantine";
 
 /// Everything that waits for a change in AWS is looked at again within five minutes.
 const WAIT: Duration = Duration::from_secs(300);
@@ -88,9 +92,14 @@ impl Operator {
         Ok(Self { context, watches, woken, dismissed, settings })
     }
 
+    pub(super) fn context(&self) -> Arc<Context> {
+        self.context.clone()
+    }
+
     /// Runs until `shutdown` ends or the cluster is put back, then lets running reconciles finish.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + Sync + 'static) -> End {
         let Self { context, watches, woken, dismissed, settings } = self;
+        context.metrics.may_reconcile(NAME, settings.concurrency);
         let claims = context.stores.quarantines.clone();
         let (by_class, by_namespace) = (claims.clone(), claims.clone());
         let woken = futures::stream::unfold(woken, async |mut woken| woken.recv().await.map(|claim| (claim, woken)));
@@ -150,12 +159,14 @@ async fn ending(run: Arc<Run>, shutdown: impl Future<Output = ()>, ends: oneshot
 fn one(claim: Arc<Quarantine>, run: Arc<Run>) -> BoxFuture<'static, Result<Action, Error>> {
     async move {
         let reference = ObjectRef::from_obj(claim.as_ref());
+        let measured = run.context.metrics.reconciling(NAME);
         let outcome = survived(reconcile(claim.clone(), &run.context)).await;
         if outcome.as_ref().is_err_and(Error::is_conflict)
             && put_back::seen_by_claim(run.context.client.clone(), &claim).await
         {
             run.put_back.notify_one();
         }
+        measured.ended(result_of(&outcome));
         let again = outcome?;
         if again != Again::Backoff {
             run.backoff.reset(&reference);
@@ -169,6 +180,17 @@ fn one(claim: Arc<Quarantine>, run: Arc<Run>) -> BoxFuture<'static, Result<Actio
         })
     }
     .boxed()
+}
+
+/// A conflict is no error: what somebody else wrote is read, and that is all.
+fn result_of(outcome: &Result<Again, Error>) -> Reconciled {
+    match outcome {
+        Ok(Again::Never) => Reconciled::Success,
+        Ok(Again::Resync | Again::Wait | Again::After(_)) => Reconciled::RequeueAfter,
+        Ok(Again::Backoff) => Reconciled::Requeue,
+        Err(error) if error.is_conflict() => Reconciled::Requeue,
+        Err(_) => Reconciled::Error,
+    }
 }
 
 fn after_error(claim: &Quarantine, error: &Error, run: &Run) -> Action {

@@ -4,6 +4,7 @@ use super::watches::Changes;
 use crate::{
     api::FindingSource,
     intake::{Intake, reconcile},
+    metrics::Reconciled,
     quarantine::{Context, Error, remember_at_sources},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
@@ -14,6 +15,9 @@ use kube::{
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
+/// How it calls itself in metrics.
+const NAME: &str = "findingsource";
+
 const RETRY: Duration = Duration::from_secs(2);
 
 /// Runs until `shutdown` ends, then lets the receivers finish what they have in hand.
@@ -23,6 +27,8 @@ pub async fn run(
     dismissed: UnboundedReceiver<String>,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
+    // kube runs as many as there are sources.
+    context.metrics.may_reconcile(NAME, 0);
     let sources = context.stores.sources.clone();
     let remembering = tokio::spawn(remember(context.clone(), dismissed));
     let intake = Arc::new(Intake::new(context));
@@ -42,12 +48,25 @@ pub async fn run(
 fn one(source: Arc<FindingSource>, intake: Arc<Intake>) -> BoxFuture<'static, Result<Action, Error>> {
     async move {
         intake.context.stores.ready().await;
-        Ok(match reconcile(source, &intake).await? {
+        let measured = intake.context.metrics.reconciling(NAME);
+        let outcome = reconcile(source, &intake).await;
+        measured.ended(result_of(&outcome));
+        Ok(match outcome? {
             Some(pause) => Action::requeue(pause),
             None => Action::await_change(),
         })
     }
     .boxed()
+}
+
+/// As of Quarantines.
+fn result_of(outcome: &Result<Option<Duration>, Error>) -> Reconciled {
+    match outcome {
+        Ok(None) => Reconciled::Success,
+        Ok(Some(_)) => Reconciled::RequeueAfter,
+        Err(error) if error.is_conflict() => Reconciled::Requeue,
+        Err(_) => Reconciled::Error,
+    }
 }
 
 fn after_error(source: Arc<FindingSource>, error: &Error, _: Arc<Intake>) -> Action {

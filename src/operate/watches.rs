@@ -7,7 +7,9 @@ use crate::{
         RECONCILE_ANNOTATION,
     },
     intake::make::source_label,
-    quarantine::{Stores, age, named_instance, names_instance, source_of, waits_for_room, waits_for_room_of_source},
+    quarantine::{
+        Listing, Stores, age, named_instance, names_instance, source_of, waits_for_room, waits_for_room_of_source,
+    },
 };
 use futures::{Stream, StreamExt, future::ready};
 use k8s_openapi::api::core::v1::Namespace;
@@ -75,7 +77,12 @@ pub fn start(
         namespaces: namespace_changes.touched_objects().boxed(),
         sources: source_changes.touched_objects().inspect(move |source| rooms.notice(source)).boxed(),
     };
-    let listed = vec![quarantines_listed, classes_listed, namespaces_listed, sources_listed];
+    let listed = vec![
+        Listing { of: "quarantines", done: quarantines_listed },
+        Listing { of: "quarantineclasses", done: classes_listed },
+        Listing { of: "namespaces", done: namespaces_listed },
+        Listing { of: "findingsources", done: sources_listed },
+    ];
     (watches, Stores::new(quarantines, classes, namespaces, sources, listed))
 }
 

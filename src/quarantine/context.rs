@@ -4,6 +4,7 @@ use super::{limits::Limits, locks::Locks};
 use crate::{
     api::{FindingSource, Quarantine, QuarantineClass},
     aws::Sessions,
+    metrics::Metrics,
 };
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
@@ -23,6 +24,7 @@ pub struct Context {
     pub client: Client,
     pub sessions: Sessions,
     pub stores: Stores,
+    pub metrics: Metrics,
     /// The uid of the namespace kube-system.
     pub cluster_uid: String,
     /// The instance that the operator runs on, where it is known.
@@ -39,8 +41,15 @@ pub struct Stores {
     pub classes: Store<QuarantineClass>,
     pub namespaces: Store<PartialObjectMeta<Namespace>>,
     pub sources: Store<FindingSource>,
-    /// Each turns true once its store holds what there was when its watch began.
-    listed: Vec<watch::Receiver<bool>>,
+    listed: Vec<Listing>,
+}
+
+/// Whether a store is listed.
+pub struct Listing {
+    /// The resource, as in `quarantines`.
+    pub of: &'static str,
+    /// Turns true once the store holds what there was when its watch began.
+    pub done: watch::Receiver<bool>,
 }
 
 impl Stores {
@@ -49,7 +58,7 @@ impl Stores {
         classes: Store<QuarantineClass>,
         namespaces: Store<PartialObjectMeta<Namespace>>,
         sources: Store<FindingSource>,
-        listed: Vec<watch::Receiver<bool>>,
+        listed: Vec<Listing>,
     ) -> Self {
         Self { quarantines, classes, namespaces, sources, listed }
     }
@@ -59,10 +68,15 @@ impl Stores {
     /// Not by the stores' own waiting: a kube store wakes only the last of those who wait for it, and the controllers do
     /// so as well.
     pub async fn ready(&self) {
-        for listed in &self.listed {
+        for listing in &self.listed {
             // A sender goes only when the process does; the reconcile is dropped with it.
-            let _ = listed.clone().wait_for(|listed| *listed).await;
+            let _ = listing.done.clone().wait_for(|done| *done).await;
         }
+    }
+
+    /// The resources whose stores don't hold yet what there is.
+    pub fn unlisted(&self) -> Vec<&'static str> {
+        self.listed.iter().filter(|listing| !*listing.done.borrow()).map(|listing| listing.of).collect()
     }
 }
 
@@ -82,6 +96,7 @@ impl Context {
         Arc::new(Self {
             reporter,
             client,
+            metrics: sessions.metrics().clone(),
             sessions,
             stores,
             cluster_uid,
@@ -100,8 +115,13 @@ impl Context {
 
     /// Now, in whole seconds, as the API server stores times.
     pub fn now(&self) -> Timestamp {
-        let now = (self.clock)();
+        let now = self.now_exactly();
         Timestamp::from_second(now.as_second()).unwrap_or(now)
+    }
+
+    /// Now, for what is measured.
+    pub fn now_exactly(&self) -> Timestamp {
+        (self.clock)()
     }
 }
 
@@ -170,11 +190,15 @@ mod tests {
     #[tokio::test]
     async fn every_reconcile_that_waits_for_the_stores_goes_on() {
         let (one, other) = (watch::Sender::new(false), watch::Sender::new(false));
-        let listed = vec![one.subscribe(), other.subscribe()];
+        let listed = vec![
+            Listing { of: "quarantines", done: one.subscribe() },
+            Listing { of: "namespaces", done: other.subscribe() },
+        ];
         let stores = Stores::new(store().0, store().0, store().0, store().0, listed);
         let mut waiting = Box::pin(join_all((0..3).map(|_| stores.ready())));
         one.send_replace(true);
         assert!(futures::poll!(waiting.as_mut()).is_pending(), "one of them is not listed yet");
+        assert_eq!(stores.unlisted(), ["namespaces"]);
         other.send_replace(true);
         tokio::time::timeout(Duration::from_secs(10), waiting).await.expect("all of them are woken");
     }

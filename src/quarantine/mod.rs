@@ -10,6 +10,7 @@ pub mod decide;
 mod limits;
 mod locks;
 mod managed_group;
+mod measure;
 mod observe;
 mod record;
 mod releases;
@@ -18,7 +19,7 @@ pub mod tags;
 mod tell;
 pub mod world;
 
-pub use context::{Context, Error, Stores, in_time};
+pub use context::{Context, Error, Listing, Stores, in_time};
 pub use decide::holders::named_instance;
 pub use limits::{age, source_of, waits_for_room, waits_for_room_of_source};
 pub use observe::{names_instance, place};

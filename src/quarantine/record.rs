@@ -5,6 +5,7 @@
 
 use super::{
     context::{Context, Error, in_time},
+    measure,
     observe::claims,
     releases,
     world::{Action, Again, Decision, FinalizerStep, Note, World},
@@ -55,6 +56,7 @@ pub async fn record(context: &Context, world: &World, decision: Decision) -> Res
     if finalizer == FinalizerStep::Remove {
         releases::remember(context, read, &status).await?;
         let claim = let_go(context, read).await?;
+        measure::released(context, read);
         tell(context, read, notes).await;
         return Ok(Recorded { claim, actions: Vec::new(), again: Again::Never });
     }
@@ -65,6 +67,7 @@ pub async fn record(context: &Context, world: &World, decision: Decision) -> Res
     if claim.status.as_ref() != Some(&status) {
         claim.status = Some(status);
         claim = in_time(claims(context, read).replace_status(&read.name_any(), &PostParams::default(), &claim)).await?;
+        measure::recorded(context, world, &claim);
     } else if finalizer == FinalizerStep::Keep && !actions.is_empty() {
         still_as_read(context, read).await?;
     }

@@ -11,6 +11,7 @@
 //! | `hard` | what goes wrong in a real organisation |
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
+//! | `metrics` | what /metrics, /livez and /readyz say of an operator, and when |
 //! | `plugin` | the kubectl plugin, as it is built |
 //! | `process` | the operator as its own process: start, survival, end |
 //! | `reasons` | the reasons of docs/reasons.md that no other test meets |
@@ -25,6 +26,7 @@ mod hard;
 mod intake;
 mod lost;
 mod meant;
+mod metrics;
 mod plugin;
 mod process;
 mod reasons;

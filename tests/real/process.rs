@@ -4,7 +4,7 @@ use crate::{
     support::{
         claims::{Desk, holds, status},
         client_of,
-        process::{BINARY, Process, fresh_ground, ground},
+        process::{BINARY, ENDPOINTS, Process, fresh_ground, ground},
         wait::until,
     },
     wire::{
@@ -127,7 +127,7 @@ async fn the_instance_that_it_runs_on_is_refused_until_the_class_allows_it() {
 #[test]
 fn without_a_cluster_it_ends_with_what_to_do() {
     let mut command = Command::new(BINARY);
-    command.arg("run").env("KUBECONFIG", "/nowhere/kubeconfig").env_remove("KUBERNETES_SERVICE_HOST");
+    command.arg("run").envs(ENDPOINTS).env("KUBECONFIG", "/nowhere/kubeconfig").env_remove("KUBERNETES_SERVICE_HOST");
     let output = command.output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);

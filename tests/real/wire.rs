@@ -4,6 +4,7 @@
 //! Not here: what moto answers otherwise than AWS (tools/aws-emulator/README.md), and what the loop makes of it.
 
 pub mod account;
+mod budget;
 mod changes;
 pub mod emulator;
 mod failures;

@@ -1,6 +1,6 @@
-//! One GET over plain HTTP on loopback, enough to ask a server whether it is up. No TLS, no redirects, no body.
+//! One GET over plain HTTP on loopback, enough to ask a server whether it is up and what it says. No TLS, no redirects.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -8,13 +8,22 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The status code that `GET path` answers on a loopback port.
 pub fn get_status(port: u16, path: &str) -> io::Result<u16> {
+    get(port, path).map(|(status, _)| status)
+}
+
+/// The status code and the body that `GET path` answers on a loopback port. The server must give a body its length, or end
+/// the connection after it.
+pub fn get(port: u16, path: &str) -> io::Result<(u16, String)> {
     let mut stream = TcpStream::connect(("127.0.0.1", port))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n")?;
-    let mut status_line = String::new();
-    BufReader::new(stream).read_line(&mut status_line)?;
-    parse_status(&status_line).ok_or_else(|| io::Error::other(format!("not an HTTP answer: {status_line:?}")))
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    let answer = String::from_utf8_lossy(&answer);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    let status = parse_status(head).ok_or_else(|| io::Error::other(format!("not an HTTP answer: {head:?}")))?;
+    Ok((status, body.to_owned()))
 }
 
 fn parse_status(line: &str) -> Option<u16> {

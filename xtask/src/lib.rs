@@ -16,7 +16,7 @@
 
 pub mod control_plane;
 pub mod emulator;
-mod http;
+pub mod http;
 pub mod job;
 pub mod kubeconfig;
 pub mod prerequisites;

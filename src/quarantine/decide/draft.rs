@@ -76,7 +76,7 @@ impl<'a> Draft<'a> {
     /// Looks again when the problem may have gone.
     pub fn look_after(&mut self, problem: &Problem) {
         self.look_again(match problem.disposition {
-            Disposition::Retry => Again::Backoff,
+            Disposition::Retry => problem.after.map_or(Again::Backoff, Again::After),
             Disposition::Wait | Disposition::Stop => Again::Wait,
         });
     }

@@ -141,6 +141,12 @@ impl<'a> Queue<'a> {
         self.sqs.send_message().queue_url(&self.url).message_body(body).send().await.expect("the queue takes it");
     }
 
+    /// A message that nobody could read, long ago.
+    pub async fn has_a_dead_letter(&self) {
+        let sent = self.sqs.send_message().queue_url(&self.dead_letters).message_body("not an event of anybody");
+        sent.send().await.expect("the queue takes it");
+    }
+
     /// The name of the Quarantine that the source makes for the instance.
     pub fn claim_of(&self, instance: &str) -> String {
         format!("{}-{instance}", self.source)

@@ -2,6 +2,7 @@
 
 use super::{apply_crds, client_of, excerpts, wait::until};
 use crate::wire::{account::REGION, emulator::endpoint};
+use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -15,6 +16,10 @@ use xtask::{
 };
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_quarantine-operator");
+
+/// The kernel chooses the ports: many operators run side by side.
+pub const ENDPOINTS: [(&str, &str); 2] =
+    [("QUARANTINE_METRICS_BIND_ADDRESS", "127.0.0.1:0"), ("QUARANTINE_HEALTH_PROBE_BIND_ADDRESS", "127.0.0.1:0")];
 
 /// The API server of such tests. One of them at a time works on it.
 pub async fn ground() -> MutexGuard<'static, Stack> {
@@ -41,7 +46,7 @@ pub fn program(stack: &Stack, account: &str) -> Command {
     let mut command = Command::new(BINARY);
     without_aws_settings(&mut command);
     command.env("KUBECONFIG", stack.kubeconfig()).envs(client_settings(&endpoint(), REGION));
-    command.env("AWS_ACCESS_KEY_ID", account).env_remove("NODE_NAME");
+    command.env("AWS_ACCESS_KEY_ID", account).envs(ENDPOINTS).env_remove("NODE_NAME");
     command
 }
 
@@ -73,6 +78,18 @@ impl Process {
     /// What it said so far. Operators of one account on one stack share it.
     pub fn log(&self) -> &Path {
         &self.1
+    }
+
+    /// Where the last operator of this log serves `what`, `metrics` or `probes`, once it does.
+    pub async fn port_of(&self, what: &str) -> u16 {
+        until(&format!("the operator tells where its {what} are"), async || {
+            let said = fs::read_to_string(self.log()).unwrap_or_default();
+            let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let listening = lines.map(|line| line["fields"].clone());
+            let told = listening.filter(|said| said["message"] == "listening" && said["what"] == what).last()?;
+            told["address"].as_str()?.rsplit(':').next()?.parse().ok()
+        })
+        .await
     }
 
     pub fn runs(&mut self) -> bool {

@@ -19,6 +19,20 @@ pub fn fail(account: &str, action: &str, how: Value) -> String {
     admin("POST", "faults", &fault)["id"].to_string().trim_matches('"').to_owned()
 }
 
+/// AWS' own rates for these actions, `{action: {burst, perSecond}}`, in each account of an emulator of the test's own.
+pub fn throttle_at(endpoint: &str, rates: &Value) {
+    http_at(endpoint, "PUT", "/_emulator/throttles", "application/json", "", &rates.to_string());
+}
+
+/// The codes with which an emulator of the test's own has answered calls of `action`, in their order.
+pub fn codes_at(endpoint: &str, action: &str) -> Vec<String> {
+    let answer = http_at(endpoint, "GET", "/_emulator/calls", "application/json", "", "");
+    let answer: Value = serde_json::from_str(&answer).expect("/_emulator/calls answers JSON");
+    let calls = answer["calls"].as_array().expect("/_emulator/calls answers a list of calls").iter();
+    let calls = calls.filter(|call| call["action"] == action);
+    calls.map(|call| call["code"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
 /// Takes a fault back.
 pub fn mend(fault: &str) {
     admin("DELETE", &format!("faults/{fault}"), &Value::Null);
@@ -183,7 +197,10 @@ fn query_in(region: &str, account: &str, service: &str, parameters: &[(&str, &st
 }
 
 fn http(method: &str, path: &str, content_type: &str, headers: &str, body: &str) -> String {
-    let endpoint = endpoint();
+    http_at(&endpoint(), method, path, content_type, headers, body)
+}
+
+fn http_at(endpoint: &str, method: &str, path: &str, content_type: &str, headers: &str, body: &str) -> String {
     let address = endpoint.trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).expect("the emulator listens");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time-out above zero is valid");

@@ -32,7 +32,8 @@ impl Operator {
         shell.remark(&format!("$ AWS_ROLE_ARN={role_arn} AWS_WEB_IDENTITY_TOKEN_FILE=… quarantine-operator run"));
         let mut operator = Command::new(binary);
         without_aws_settings(&mut operator);
-        operator.arg("run").env("KUBECONFIG", kubeconfig).envs(client_settings(&stack.aws_endpoint()?, region));
+        operator.args(["run", "--metrics-bind-address=0", "--health-probe-bind-address=0"]);
+        operator.env("KUBECONFIG", kubeconfig).envs(client_settings(&stack.aws_endpoint()?, region));
         operator.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         operator.env("AWS_ROLE_ARN", role_arn).env("AWS_WEB_IDENTITY_TOKEN_FILE", aws_token);
         let log = stack.run_dir().join(LOG);
