@@ -132,8 +132,7 @@ impl Metrics {
         text
     }
 
-    /// A call to AWS ended; `operation` is named as in IAM policies. `code`: that of AWS' error; none, with `failed`: no
-    /// answer came.
+    /// A call to AWS ended; `operation` is named as in IAM policies (`ec2:DescribeInstances`), here and below.
     pub fn aws_called(&self, operation: &'static str, outcome: Outcome<'_>, took: Duration) {
         let (service, operation) = split(operation);
         let code = match outcome {

@@ -56,7 +56,8 @@ impl Endpoints {
     pub fn start(metrics: Metrics, of_metrics: Option<SocketAddr>, of_probes: Option<SocketAddr>) -> io::Result<Self> {
         let health = Arc::new(Health::new(metrics));
         let mut listening = Vec::new();
-        for (what, address) in [("metrics", of_metrics), ("probes", of_probes)] {
+        let scrape: fn(&Health, &str) -> Option<Answer> = Health::scrape;
+        for (what, address, answer) in [("metrics", of_metrics, scrape), ("probes", of_probes, Health::probe)] {
             let Some(address) = address else { continue };
             let listener = listen(address).map_err(|error| {
                 io::Error::new(
@@ -66,10 +67,7 @@ impl Endpoints {
             })?;
             tracing::info!(what, address = %listener.local_addr()?, "listening");
             let asked = health.clone();
-            let answering: Answering = match what {
-                "metrics" => Arc::new(move |path| (path == "/metrics").then(|| asked.metrics())),
-                _ => Arc::new(move |path| asked.probe(path)),
-            };
+            let answering: Answering = Arc::new(move |path| answer(&asked, path));
             listening.push((listener, answering));
         }
         let (stop, stopped) = oneshot::channel();
@@ -119,10 +117,13 @@ impl Health {
         self.last_beat.store(self.began.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
-    fn metrics(&self) -> Answer {
+    fn scrape(&self, path: &str) -> Option<Answer> {
+        if path != "/metrics" {
+            return None;
+        }
         let objects = self.context.get().map(|context| objects::shown(&context.stores, &self.metrics, context.now()));
         let body = self.metrics.text(objects.unwrap_or_default());
-        Answer { code: 200, content_type: metrics::CONTENT_TYPE, body }
+        Some(Answer { code: 200, content_type: metrics::CONTENT_TYPE, body })
     }
 
     fn probe(&self, path: &str) -> Option<Answer> {

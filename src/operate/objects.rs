@@ -148,9 +148,9 @@ mod tests {
             "spec": {"target": {"instance": {"id": format!("i-{instance:017x}"), "region": "eu-central-1"}}, "className": class},
         });
         for (field, value) in more.as_object().unwrap() {
-            claim[field].as_object_mut().map(|known| known.extend(value.as_object().unwrap().clone()));
-            if claim[field].is_null() {
-                claim[field] = value.clone();
+            match claim[field].as_object_mut() {
+                Some(known) => known.extend(value.as_object().unwrap().clone()),
+                None => claim[field] = value.clone(),
             }
         }
         Arc::new(serde_json::from_value(claim).unwrap())

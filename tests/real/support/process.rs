@@ -85,8 +85,8 @@ impl Process {
         until(&format!("the operator tells where its {what} are"), async || {
             let said = fs::read_to_string(self.log()).unwrap_or_default();
             let lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let listening = lines.map(|line| line["fields"].clone());
-            let told = listening.filter(|said| said["message"] == "listening" && said["what"] == what).last()?;
+            let mut listening = lines.map(|line| line["fields"].clone());
+            let told = listening.rfind(|said| said["message"] == "listening" && said["what"] == what)?;
             told["address"].as_str()?.rsplit(':').next()?.parse().ok()
         })
         .await
