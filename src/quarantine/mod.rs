@@ -38,8 +38,7 @@ const BUSY: Duration = Duration::from_millis(100);
 
 /// Brings one claim as far as it goes now, and says when to look again.
 ///
-/// Idempotent, and safe to be cut off at any point. Reconciles of one instance run one at a time, whatever claim they
-/// come from.
+/// Idempotent, and safe to be cut off at any point. Of one instance's claims, one at a time is reconciled.
 pub async fn reconcile(claim: Arc<Quarantine>, context: &Context) -> Result<Again, Error> {
     context.stores.ready().await;
     let Some(turn) = context.locks.take_turn(&claim, &context.stores.quarantines) else {
