@@ -22,9 +22,6 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// that (`quarantine::decide::interface`), this wait and the call's own 4 s (`settings`) included.
 const LONGEST_WAIT_OF_CHANGES: Duration = Duration::from_secs(2);
 
-/// The part of a bucket that is left to what can't wait.
-const RESERVE: f64 = 0.2;
-
 /// How many calls AWS takes at once, and how many more each second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Allowance {
@@ -81,23 +78,8 @@ impl Budgets {
     /// What may be called in this account and region.
     pub fn of(&self, account_id: &str, region: &str) -> Budget {
         let Self { buckets, metrics } = self.clone();
-        Budget {
-            buckets,
-            metrics,
-            account_id: account_id.to_owned(),
-            region: region.to_owned(),
-            urgency: Urgency::Urgent,
-        }
+        Budget { buckets, metrics, account_id: account_id.to_owned(), region: region.to_owned() }
     }
-}
-
-/// Whether a call may take what the bucket keeps in reserve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Urgency {
-    Urgent,
-    /// Many of them come at their own pace, such as looks for drift: they wait in a line of their own, and leave a
-    /// [`RESERVE`].
-    Routine,
 }
 
 /// What may be called in one account and region. Cheap to clone.
@@ -107,15 +89,9 @@ pub struct Budget {
     metrics: Metrics,
     account_id: String,
     region: String,
-    urgency: Urgency,
 }
 
 impl Budget {
-    /// The same for calls that can wait.
-    pub fn routine(&self) -> Self {
-        Self { urgency: Urgency::Routine, ..self.clone() }
-    }
-
     /// Waits until one more call of `operation` (as IAM names it) may be made, first come, first served. An asker that
     /// is dropped while it waits takes nothing.
     ///
@@ -130,7 +106,7 @@ impl Budget {
             buckets.entry(key).or_insert_with(|| Arc::new(Bucket::new(allowance, Instant::now()))).clone()
         };
         let began = Instant::now();
-        match bucket.take(self.urgency).await {
+        match bucket.take().await {
             Ok(()) => {
                 self.metrics.aws_waited(operation, began.elapsed());
                 Ok(())
@@ -162,28 +138,23 @@ struct TooLong {
 struct Bucket {
     allowance: Allowance,
     level: Mutex<Level>,
-    urgent: Line,
-    routine: Line,
+    line: Line,
 }
 
 impl Bucket {
     fn new(allowance: Allowance, now: Instant) -> Self {
         let level = Mutex::new(Level { tokens: allowance.burst, at: now, promised: now });
-        Self { allowance, level, urgent: Line::default(), routine: Line::default() }
+        Self { allowance, level, line: Line::default() }
     }
 
-    async fn take(&self, urgency: Urgency) -> Result<(), TooLong> {
-        let (line, reserve) = match urgency {
-            Urgency::Urgent => (&self.urgent, 0.0),
-            Urgency::Routine => (&self.routine, self.allowance.burst * RESERVE),
-        };
-        let _place = line.queue_up();
-        if line.before_me() >= self.allowance.longest_wait.as_secs_f64() * self.allowance.per_second {
+    async fn take(&self) -> Result<(), TooLong> {
+        let _place = self.line.queue_up();
+        if self.line.before_me() >= self.allowance.longest_wait.as_secs_f64() * self.allowance.per_second {
             return Err(TooLong { come_back_in: self.level().promise(self.allowance, Instant::now()) });
         }
-        let _first = line.first.lock().await;
+        let _first = self.line.first.lock().await;
         loop {
-            let wait = self.level().take(self.allowance, reserve, Instant::now());
+            let wait = self.level().take(self.allowance, Instant::now());
             if wait.is_zero() {
                 return Ok(());
             }
@@ -236,13 +207,13 @@ struct Level {
 }
 
 impl Level {
-    /// Zero: a token was there beyond the reserve, and is taken. Else none is taken, and the next one comes after so long.
-    fn take(&mut self, allowance: Allowance, reserve: f64, now: Instant) -> Duration {
+    /// Zero: a token was there, and is taken. Else none is taken, and the next one comes after so long.
+    fn take(&mut self, allowance: Allowance, now: Instant) -> Duration {
         let Allowance { burst, per_second, .. } = allowance;
         let since = now.saturating_duration_since(self.at).as_secs_f64();
         self.tokens = (self.tokens + since * per_second).min(burst);
         self.at = self.at.max(now);
-        let missing = 1.0 + reserve - self.tokens;
+        let missing = 1.0 - self.tokens;
         if missing > 0.0 {
             return allowance.time_of(missing).max(Duration::from_millis(1));
         }

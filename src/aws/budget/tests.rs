@@ -20,7 +20,7 @@ fn after_the_burst_a_call_comes_every_third_of_a_second() {
     let mut taken = Vec::new();
     let mut now = start;
     while taken.len() < 9 {
-        match level.take(GET_FINDINGS, 0.0, now) {
+        match level.take(GET_FINDINGS, now) {
             Duration::ZERO => taken.push((now - start).as_millis()),
             wait => now += wait,
         }
@@ -33,19 +33,19 @@ fn after_the_burst_a_call_comes_every_third_of_a_second() {
 fn a_full_bucket_grows_no_fuller() {
     let now = Instant::now();
     let mut level = full(now);
-    assert_eq!((0..9).filter(|_| level.take(GET_FINDINGS, 0.0, now + HOUR).is_zero()).count(), 6);
+    assert_eq!((0..9).filter(|_| level.take(GET_FINDINGS, now + HOUR).is_zero()).count(), 6);
 }
 
 #[tokio::test]
 async fn an_asker_that_is_dropped_while_it_waits_takes_no_token_and_holds_nobody_up() {
     let bucket = Bucket::new(QUICK, Instant::now());
-    bucket.take(Urgency::Urgent).await.unwrap();
-    let mut second = Box::pin(bucket.take(Urgency::Urgent));
-    let mut third = Box::pin(bucket.take(Urgency::Urgent));
+    bucket.take().await.unwrap();
+    let mut second = Box::pin(bucket.take());
+    let mut third = Box::pin(bucket.take());
     assert!(poll!(second.as_mut()).is_pending() && poll!(third.as_mut()).is_pending());
     drop(second);
     third.await.unwrap();
-    assert_eq!(bucket.urgent.waiting.load(Ordering::Relaxed), 0);
+    assert_eq!(bucket.line.waiting.load(Ordering::Relaxed), 0);
     assert!(bucket.level().tokens < 1.0);
 }
 
@@ -55,7 +55,7 @@ async fn who_waits_goes_on_when_its_turn_comes_and_in_the_order_of_asking() {
     let began = Instant::now();
     let order = Mutex::new(Vec::new());
     let ask = async |number: usize| {
-        bucket.take(Urgency::Urgent).await.unwrap();
+        bucket.take().await.unwrap();
         order.lock().unwrap().push(number);
     };
     futures::future::join_all((0..6).map(ask)).await;
@@ -104,21 +104,6 @@ fn who_is_sent_away_comes_back_in_turn_at_the_pace_of_the_operation() {
     assert!(later.as_millis().abs_diff(5_333) <= 2, "those have come: {later:?}");
 }
 
-#[tokio::test]
-async fn what_can_wait_leaves_a_reserve_and_holds_up_nothing_urgent() {
-    let bucket = Bucket::new(Allowance::of_reads(10.0, 0.5), Instant::now());
-    for _ in 0..8 {
-        bucket.take(Urgency::Routine).await.unwrap();
-    }
-    let mut routine = Box::pin(bucket.take(Urgency::Routine));
-    assert!(poll!(routine.as_mut()).is_pending());
-    for _ in 0..2 {
-        assert!(poll!(pin!(bucket.take(Urgency::Urgent))).is_ready());
-    }
-    assert!(poll!(routine.as_mut()).is_pending());
-    assert!(poll!(pin!(bucket.take(Urgency::Urgent))).is_pending(), "the bucket is empty");
-}
-
 #[test]
 fn a_swap_ends_before_it_counts_as_never_sent() {
     let swap = allowance("ec2:ModifyNetworkInterfaceAttribute").expect("it is held back");
@@ -136,7 +121,7 @@ proptest! {
         let mut calls = Vec::new();
         for pause in pauses {
             now += Duration::from_millis(pause);
-            if level.take(GET_FINDINGS, 0.0, now).is_zero() {
+            if level.take(GET_FINDINGS, now).is_zero() {
                 calls.push(now);
             }
         }

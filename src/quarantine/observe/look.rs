@@ -1,7 +1,7 @@
 //! The look at AWS: where the claim is directed, what Security Hub says of its finding, and what EC2 shows.
 
 use crate::{
-    api::{AdmittedGroup, ConditionStatus, ConditionType, Mode, Reason, ResolvedTarget},
+    api::{AdmittedGroup, Mode, Reason, ResolvedTarget},
     aws::{
         Ec2, Place, Problem, Role,
         finding::{Finding, FindingKey},
@@ -95,15 +95,7 @@ async fn see_by_either_role(
 
 async fn see_through(context: &Context, facts: &Facts, target: &ResolvedTarget) -> Result<View, Problem> {
     let ec2 = context.sessions.ec2(&place(target)).await?;
-    let ec2 = if only_watches(facts) { ec2.routine() } else { ec2 };
     see(&ec2, facts, target).await
-}
-
-/// Whether the look is for drift only: it can wait, and what is to be cut off or given back goes first.
-fn only_watches(facts: &Facts) -> bool {
-    let mut conditions = facts.claim.status.iter().flat_map(|status| &status.conditions);
-    let contained = conditions.any(|said| said.is(ConditionType::Contained) && said.status == ConditionStatus::True);
-    contained && facts.claim.metadata.deletion_timestamp.is_none()
 }
 
 /// One look at the instance: the reads go side by side, those that depend on others follow.
