@@ -5,6 +5,7 @@ use super::budget::Budgets;
 use super::call::Session;
 use super::convert::required;
 use super::ec2::Ec2;
+use super::fence::Fence;
 use super::kept::Kept;
 use super::place::{Place, Role};
 use super::problem::{Disposition, Problem};
@@ -45,6 +46,7 @@ pub struct Sessions {
     roles: Arc<Kept<Role, SharedCredentialsProvider>>,
     opened: Kept<Place, Opened>,
     budgets: Budgets,
+    fence: Fence,
 }
 
 impl Sessions {
@@ -58,6 +60,7 @@ impl Sessions {
             roles: Arc::default(),
             opened: Kept::default(),
             budgets: Budgets::default(),
+            fence: Fence::open(),
         }
     }
 
@@ -68,6 +71,16 @@ impl Sessions {
             .retry_config(settings::retries_of_reads())
             .timeout_config(settings::timeouts_of_reads());
         Self::new(loader.load().await)
+    }
+
+    /// The same, changing nothing while the fence is closed. To be said before anything is opened.
+    pub fn behind(self, fence: Fence) -> Self {
+        Self { fence, ..self }
+    }
+
+    /// Whether this replica may change anything now.
+    pub fn may_change(&self) -> bool {
+        self.fence.is_open()
     }
 
     /// Who the operator itself is. Asked once; only a success is kept.
@@ -106,7 +119,7 @@ impl Sessions {
 
     fn open(&self, place: Place) -> impl Future<Output = Result<Opened, Problem>> + Send + use<> {
         let (base, roles, home) = (self.base.clone(), self.roles.clone(), self.home_region(Some(&place)));
-        let budget = self.budgets.of(&place.account_id, &place.region);
+        let (budget, fence) = (self.budgets.of(&place.account_id, &place.region), self.fence.clone());
         async move {
             let mut config = at(&base, &place.region);
             if let Some(role) = &place.role {
@@ -123,9 +136,9 @@ impl Sessions {
                 return Err(wrong_account(&place, &identity));
             }
             Ok(Opened {
-                ec2: Ec2::new(&config, session.clone()),
-                security_hub: SecurityHub::new(&config, session.clone(), budget),
-                sqs: Sqs::new(&config, session),
+                ec2: Ec2::new(&config, session.clone(), &fence),
+                security_hub: SecurityHub::new(&config, session.clone(), budget, &fence),
+                sqs: Sqs::new(&config, session, &fence),
             })
         }
     }

@@ -7,6 +7,7 @@ pub mod account;
 mod changes;
 pub mod emulator;
 mod failures;
+mod fence;
 mod findings;
 pub mod hub;
 mod hub_changes;
