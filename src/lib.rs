@@ -10,7 +10,7 @@
 //! | [`quarantine`] | the loop: observe, decide, record, act |
 //! | [`aws`] | what the loop may ask of AWS, in the domain's words: sessions, EC2, one error table |
 //! | [`check`] | after a restore: records and interfaces held against each other; reads only |
-//! | [`operate`] | what keeps the process running: controller wiring, locks, shutdown |
+//! | [`operate`] | what keeps the process running: leader election, controller wiring, shutdown |
 //!
 //! Two binaries stand on it: the operator (`src/main.rs`), and the kubectl plugin (`src/plugin`), which uses [`api`] alone
 //! but for one function that makes text harmless.
