@@ -11,7 +11,7 @@
 //! | [`aws`] | what the loop may ask of AWS, in the domain's words: sessions, EC2, one error table |
 //! | [`check`] | after a restore: records and interfaces held against each other; reads only |
 //! | [`metrics`] | what is measured: the one place that names metrics |
-//! | [`operate`] | what keeps the process running: controller wiring, probes, shutdown |
+//! | [`operate`] | what keeps the process running: leader election, controller wiring, probes, shutdown |
 //!
 //! Two binaries stand on it: the operator (`src/main.rs`), and the kubectl plugin (`src/plugin`), which uses [`api`] alone
 //! but for one function that makes text harmless.

@@ -4,9 +4,9 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use quarantine_operator::{
     api,
-    aws::Sessions,
+    aws::{Fence, LONGEST_CHANGE, Sessions},
     check::{self, report::Outcome},
-    operate::{End, Endpoints, Operator, Settings},
+    operate::{self, Candidate, Election, End, Endpoints, Operator, Settings, lease::Times},
 };
 use std::{
     io::{IsTerminal as _, Write as _},
@@ -72,6 +72,9 @@ struct Run {
           value_parser = bind_address)]
     health_probe_bind_address: BindAddress,
 
+    #[command(flatten)]
+    election: ElectionFlags,
+
     /// The form of the log on standard error.
     #[arg(long, env = "QUARANTINE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -79,6 +82,53 @@ struct Run {
     /// What is logged, such as info or quarantine_operator=debug.
     #[arg(long, env = "QUARANTINE_LOG", default_value = "info", value_name = "FILTER")]
     log: EnvFilter,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Several replicas")]
+struct ElectionFlags {
+    /// Act only while this replica holds a lease. Needed wherever more than one may run.
+    #[arg(long, env = "QUARANTINE_LEADER_ELECT", value_name = "BOOL", default_value_t = false,
+          default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    leader_elect: bool,
+
+    /// The namespace of the lease. Without one: the service account's, or that of the kubeconfig's context.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
+    lease_namespace: Option<String>,
+
+    /// The name of the lease.
+    #[arg(long, env = "QUARANTINE_LEASE_NAME", default_value = "quarantine-operator", value_name = "NAME")]
+    lease_name: String,
+
+    /// How long the others wait for a leader that is silent. More than the next two together, and 4 seconds for what may
+    /// be under way.
+    #[arg(long, env = "QUARANTINE_LEASE_DURATION_SECONDS", default_value_t = 15, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    lease_duration_seconds: u32,
+
+    /// How long a leader that can't renew the lease goes on. Then it ends with exit code 1.
+    #[arg(long, env = "QUARANTINE_RENEW_DEADLINE_SECONDS", default_value_t = 10, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    renew_deadline_seconds: u32,
+
+    /// How often the lease is renewed, or looked at by the others.
+    #[arg(long, env = "QUARANTINE_RETRY_PERIOD_SECONDS", default_value_t = 2, value_name = "SECONDS",
+          value_parser = clap::value_parser!(u32).range(1..=3600))]
+    retry_period_seconds: u32,
+}
+
+impl ElectionFlags {
+    /// None: there is no election, and this replica acts.
+    fn election(self) -> anyhow::Result<Option<Election>> {
+        if !self.leader_elect {
+            return Ok(None);
+        }
+        let [duration, renew_deadline, retry_period] =
+            [self.lease_duration_seconds, self.renew_deadline_seconds, self.retry_period_seconds]
+                .map(|seconds| Duration::from_secs(seconds.into()));
+        let times = Times::new(duration, renew_deadline, retry_period, LONGEST_CHANGE).map_err(anyhow::Error::msg)?;
+        Ok(Some(Election { namespace: self.lease_namespace, name: self.lease_name, times }))
+    }
 }
 
 #[derive(clap::Args)]
@@ -136,6 +186,7 @@ fn run(run: Run) -> anyhow::Result<()> {
         resync_seconds,
         concurrency,
         node_name,
+        election,
         metrics_bind_address: BindAddress(of_metrics),
         health_probe_bind_address: BindAddress(of_probes),
         log_format,
@@ -151,21 +202,32 @@ fn run(run: Run) -> anyhow::Result<()> {
     }
     let settings =
         Settings { resync: Duration::from_secs(resync_seconds), concurrency, node_name, ..Settings::default() };
-    runtime()?.block_on(async {
-        let sessions = Sessions::from_environment().await;
+    let election = election.election()?;
+    let runtime = runtime()?;
+    let ended = runtime.block_on(async {
+        let fence = if election.is_some() { Fence::closed() } else { Fence::open() };
+        let sessions = Sessions::from_environment().await.behind(fence.clone());
         let endpoints = Endpoints::start(sessions.metrics().clone(), of_metrics, of_probes)?;
-        let operator = Operator::new(client().await?, sessions, settings)
+        let client = client().await?;
+        let candidate = election.map(|election| Candidate::new(client.clone(), &election, fence));
+        let operator = Operator::new(client, sessions, settings)
             .await
             .context("the API server doesn't answer as it should: check its address, and that the operator's role may get the namespace kube-system and its own node")?;
-        endpoints.show(&operator);
+        endpoints.show(&operator, candidate.as_ref().map(Candidate::leads));
         let shutdown = asked_to_stop().context("signals can't be listened to")?;
-        match operator.run(shutdown).await {
+        match operate::run(operator, candidate, shutdown).await {
             End::Asked => Ok(()),
             End::PutBack => anyhow::bail!(
                 "the cluster was put back to an older state, so what was watched is no longer true: start again (a Deployment does), and then run check --after-restore"
             ),
+            End::LeaseLost => anyhow::bail!(
+                "this replica no longer leads: another one goes on. Start again (a Deployment does) to stand by"
+            ),
         }
-    })
+    });
+    // A name that is still being looked up, or the like, must not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 /// The exit codes are part of what it says: 2 for whatever keeps it from looking everywhere.

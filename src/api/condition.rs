@@ -162,6 +162,7 @@ pub enum Reason {
     AwsRefused,
     TagsNotWritten,
     CredentialsUnavailable,
+    NotLeading,
 }
 
 impl Reason {

@@ -8,6 +8,7 @@
 use super::budget::Budget;
 use super::call::{Paced, Session};
 use super::convert::{ec2 as convert, required};
+use super::fence::Fence;
 use super::model::{GroupRule, Instance, Interface, SecurityGroup, Tags};
 use super::problem::{Disposition, Problem};
 use super::reads::{FILTER_VALUES, PAGE, Reader, SharedReads};
@@ -44,11 +45,12 @@ impl fmt::Debug for Ec2 {
 }
 
 impl Ec2 {
-    pub(super) fn new(config: &SdkConfig, session: Session, budget: Budget) -> Self {
+    pub(super) fn new(config: &SdkConfig, session: Session, budget: Budget, fence: &Fence) -> Self {
         let session = Paced { session, budget };
         let changes = aws_sdk_ec2::config::Builder::from(config)
             .retry_config(settings::retries_of_changes())
             .timeout_config(settings::timeouts_of_changes())
+            .interceptor(fence.clone())
             .build();
         let reads = Client::new(config);
         let reader = Reader::new(session.clone(), reads.clone());

@@ -18,6 +18,7 @@
 //! | `convert` | the SDK's types to the plain ones and back |
 //! | `call` | one way to make a call: measured, logged, its error translated |
 //! | `sdk_error` | the SDK's errors to `problem` |
+//! | `fence` | nothing is changed by a replica that no longer leads |
 //! | `settings` | time-outs and attempts, with their reasons |
 //! | `kept` | one attempt for all who ask at once, kept if it succeeds |
 
@@ -27,6 +28,7 @@ mod call;
 mod convert;
 mod deep;
 mod ec2;
+mod fence;
 pub mod finding;
 mod kept;
 pub mod model;
@@ -41,8 +43,10 @@ mod settings;
 mod sqs;
 
 pub use ec2::Ec2;
+pub use fence::Fence;
 pub use place::{Place, Role};
 pub use problem::{Disposition, Problem};
 pub use security_hub::SecurityHub;
 pub use sessions::{Identity, Sessions};
+pub use settings::LONGEST_CHANGE;
 pub use sqs::Sqs;

@@ -3,6 +3,7 @@
 //!
 //! Messages become conditions, so that they must read the same at each attempt: no request ids, no encoded texts.
 
+use super::fence::NotLeading;
 use super::problem::{Disposition, Problem};
 use crate::api::Reason;
 use aws_credential_types::provider::error::CredentialsError;
@@ -31,8 +32,11 @@ where
             Problem::no_answer(operation, format!("HTTP status {status}, {}", chain(error)))
         }
         SdkError::ConstructionFailure(_) => not_sent(operation, &chain(error)),
-        _ => without_credentials(operation, role_arn, error)
-            .unwrap_or_else(|| Problem::no_answer(operation, chain(error))),
+        _ => match causes(error).find_map(|cause| cause.downcast_ref::<NotLeading>()) {
+            Some(not_leading) => not_leading.problem(operation),
+            None => without_credentials(operation, role_arn, error)
+                .unwrap_or_else(|| Problem::no_answer(operation, chain(error))),
+        },
     }
 }
 

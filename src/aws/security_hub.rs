@@ -9,6 +9,7 @@ use super::budget::Budget;
 use super::call::Session;
 use super::convert::{finding as convert, required};
 use super::deep::with_deep_stack;
+use super::fence::Fence;
 use super::finding::{CustomActionSight, Finding, FindingChange, FindingKey, Unprocessed, Workflow};
 use super::problem::{Disposition, Problem};
 use super::settings;
@@ -44,10 +45,11 @@ pub struct SecurityHub {
 }
 
 impl SecurityHub {
-    pub(super) fn new(config: &SdkConfig, session: Session, budget: Budget) -> Self {
+    pub(super) fn new(config: &SdkConfig, session: Session, budget: Budget, fence: &Fence) -> Self {
         let changes = aws_sdk_securityhub::config::Builder::from(config)
             .retry_config(settings::retries_of_changes())
             .timeout_config(settings::timeouts_of_changes())
+            .interceptor(fence.clone())
             .build();
         let reads = Client::new(config);
         let lookups = Batches::new(Lookups { session: session.clone(), reads: reads.clone(), budget: budget.clone() });

@@ -5,6 +5,7 @@ use super::budget::Budgets;
 use super::call::Session;
 use super::convert::required;
 use super::ec2::Ec2;
+use super::fence::Fence;
 use super::kept::Kept;
 use super::place::{Place, Role};
 use super::problem::{Disposition, Problem};
@@ -47,6 +48,7 @@ pub struct Sessions {
     opened: Kept<Place, Opened>,
     budgets: Budgets,
     metrics: Metrics,
+    fence: Fence,
 }
 
 impl Sessions {
@@ -62,6 +64,7 @@ impl Sessions {
             opened: Kept::default(),
             budgets: Budgets::new(metrics.clone()),
             metrics,
+            fence: Fence::open(),
         }
     }
 
@@ -77,6 +80,16 @@ impl Sessions {
     /// What the calls are counted in, and the process counts the rest of what it does in as well.
     pub fn metrics(&self) -> &Metrics {
         &self.metrics
+    }
+
+    /// The same, changing nothing while the fence is closed. To be said before anything is opened.
+    pub fn behind(self, fence: Fence) -> Self {
+        Self { fence, ..self }
+    }
+
+    /// Whether this replica may change anything now.
+    pub fn may_change(&self) -> bool {
+        self.fence.is_open()
     }
 
     /// Who the operator itself is. Asked once; only a success is kept.
@@ -117,6 +130,7 @@ impl Sessions {
     fn open(&self, place: Place) -> impl Future<Output = Result<Opened, Problem>> + Send + use<> {
         let (base, roles, home) = (self.base.clone(), self.roles.clone(), self.home_region(Some(&place)));
         let (budget, metrics) = (self.budgets.of(&place.account_id, &place.region), self.metrics.clone());
+        let fence = self.fence.clone();
         async move {
             let mut config = at(&base, &place.region);
             if let Some(role) = &place.role {
@@ -134,9 +148,9 @@ impl Sessions {
                 return Err(wrong_account(&place, &identity));
             }
             Ok(Opened {
-                ec2: Ec2::new(&config, session.clone(), budget.clone()),
-                security_hub: SecurityHub::new(&config, session.clone(), budget),
-                sqs: Sqs::new(&config, session),
+                ec2: Ec2::new(&config, session.clone(), budget.clone(), &fence),
+                security_hub: SecurityHub::new(&config, session.clone(), budget, &fence),
+                sqs: Sqs::new(&config, session, &fence),
             })
         }
     }

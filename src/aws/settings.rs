@@ -18,9 +18,9 @@ const READ_ATTEMPT: Duration = Duration::from_secs(5);
 const READ: Duration = Duration::from_secs(12);
 
 /// A changing call is tried once: one that was cut off may have been applied, and that is read before anything else is
-/// done. Its limit is below leaseDuration − renewDeadline of the leader lease (15 s − 10 s): an operator that lost the
-/// lease has no call under way any more when the next one starts.
-pub const CHANGE: Duration = Duration::from_secs(4);
+/// done. It must end before another replica may act: the times of the leader lease are held to that (`operate::lease`),
+/// with the pause between the last look at the lease and the end of the call counted as the whole of this.
+pub const LONGEST_CHANGE: Duration = Duration::from_secs(4);
 
 /// All pages of a read that many wait for: none of them may wait for ever, whatever the pages say.
 pub const ALL_PAGES: Duration = Duration::from_secs(60);
@@ -66,8 +66,8 @@ pub fn retries_of_changes() -> RetryConfig {
 pub fn timeouts_of_changes() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT)
-        .operation_attempt_timeout(CHANGE)
-        .operation_timeout(CHANGE)
+        .operation_attempt_timeout(LONGEST_CHANGE)
+        .operation_timeout(LONGEST_CHANGE)
         .build()
 }
 

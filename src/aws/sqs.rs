@@ -6,6 +6,7 @@
 
 use super::call::Session;
 use super::convert::{missing, queue as convert};
+use super::fence::Fence;
 use super::problem::Problem;
 use super::queue::{QueueMessage, QueueSight};
 use super::settings;
@@ -36,10 +37,10 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    pub(super) fn new(config: &SdkConfig, session: Session) -> Self {
+    pub(super) fn new(config: &SdkConfig, session: Session, fence: &Fence) -> Self {
         let once = |timeouts| {
             let config = aws_sdk_sqs::config::Builder::from(config).retry_config(settings::retries_of_changes());
-            Client::from_conf(config.timeout_config(timeouts).build())
+            Client::from_conf(config.timeout_config(timeouts).interceptor(fence.clone()).build())
         };
         Self {
             session,

@@ -131,6 +131,7 @@ impl Desk<'_> {
 
     /// Takes one step. False: the message must stay.
     async fn take(&self, message: &QueueMessage, step: &Step, seen: &[Quarantine]) -> Result<bool, Error> {
+        self.context.may_write()?;
         match step {
             Step::Create(quarantine) => self.create(quarantine).await?,
             Step::Join { name, add, said, .. } => {

@@ -55,6 +55,8 @@ pub enum End {
     Asked,
     /// The cluster was put back to an older state: what is watched and stored is no longer true.
     PutBack,
+    /// Another replica leads, or may: nothing more was begun, and what was under way is cut off.
+    LeaseLost,
 }
 
 /// A running operator, before it runs.

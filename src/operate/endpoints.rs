@@ -17,7 +17,7 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 const BEAT: Duration = Duration::from_secs(1);
 
@@ -79,10 +79,10 @@ impl Endpoints {
         Ok(Self { health, _stop: stop })
     }
 
-    /// From now on it is this operator whose health is told.
-    pub fn show(&self, operator: &Operator) {
+    /// From now on it is this operator whose health is told; `leads` says whether it does, where there are several.
+    pub fn show(&self, operator: &Operator, leads: Option<watch::Receiver<bool>>) {
         // A second one doesn't take the first one's place.
-        let _ = self.health.context.set(operator.context());
+        let _ = self.health.shown.set(Shown { context: operator.context(), leads });
     }
 }
 
@@ -100,9 +100,20 @@ async fn beat(health: std::sync::Weak<Health>) {
     }
 }
 
+struct Shown {
+    context: Arc<Context>,
+    leads: Option<watch::Receiver<bool>>,
+}
+
+impl Shown {
+    fn leads(&self) -> bool {
+        self.leads.as_ref().is_none_or(|leads| *leads.borrow())
+    }
+}
+
 struct Health {
     metrics: Metrics,
-    context: OnceLock<Arc<Context>>,
+    shown: OnceLock<Shown>,
     began: Instant,
     /// Milliseconds since it began.
     last_beat: AtomicU64,
@@ -110,7 +121,7 @@ struct Health {
 
 impl Health {
     fn new(metrics: Metrics) -> Self {
-        Self { metrics, context: OnceLock::new(), began: Instant::now(), last_beat: AtomicU64::new(0) }
+        Self { metrics, shown: OnceLock::new(), began: Instant::now(), last_beat: AtomicU64::new(0) }
     }
 
     fn beats(&self) {
@@ -121,7 +132,10 @@ impl Health {
         if path != "/metrics" {
             return None;
         }
-        let objects = self.context.get().map(|context| objects::shown(&context.stores, &self.metrics, context.now()));
+        let objects = self.shown.get().map(|shown| {
+            self.metrics.leads(shown.leads());
+            objects::shown(&shown.context.stores, &self.metrics, shown.context.now())
+        });
         let body = self.metrics.text(objects.unwrap_or_default());
         Some(Answer { code: 200, content_type: metrics::CONTENT_TYPE, body })
     }
@@ -142,12 +156,14 @@ impl Health {
     }
 
     fn is_strange(&self) -> Option<String> {
-        self.context.get().is_none().then(|| "the API server hasn't told yet which cluster it is".to_owned())
+        self.shown.get().is_none().then(|| "the API server hasn't told yet which cluster it is".to_owned())
     }
 
+    /// Who stands by watches nothing, and is ready to.
     fn is_blind(&self) -> Option<String> {
-        let unlisted = match self.context.get() {
-            Some(context) => context.stores.unlisted(),
+        let unlisted = match self.shown.get() {
+            Some(shown) if shown.leads() => shown.context.stores.unlisted(),
+            Some(_) => return None,
             None => return Some("nothing is watched yet".to_owned()),
         };
         let each = unlisted.iter().map(|store| format!("the store of {store} is not listed yet"));

@@ -1,14 +1,20 @@
-//! What keeps the process running: watches, the controller, back-off, probes and metrics over HTTP, shutdown. Nothing here decides about a claim.
+//! What keeps the process running: leader election, watches, the controller, back-off, probes and metrics over HTTP,
+//! shutdown. Nothing here decides about a claim.
 
 mod backoff;
 mod controller;
+mod elect;
 mod endpoints;
+pub mod lease;
 mod objects;
 mod own_node;
 mod put_back;
+mod replica;
 mod serve;
 mod sources;
 mod watches;
 
 pub use controller::{End, Operator, Settings};
+pub use elect::{Candidate, Election};
 pub use endpoints::Endpoints;
+pub use replica::run;

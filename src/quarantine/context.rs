@@ -113,6 +113,13 @@ impl Context {
         Recorder::new(self.client.clone(), self.reporter.clone())
     }
 
+    /// A look right before a write: resourceVersion fences what is written, but not what it was decided from.
+    ///
+    /// Errors: this replica no longer leads.
+    pub fn may_write(&self) -> Result<(), Error> {
+        if self.sessions.may_change() { Ok(()) } else { Err(Error::NotLeading) }
+    }
+
     /// Now, in whole seconds, as the API server stores times.
     pub fn now(&self) -> Timestamp {
         let now = self.now_exactly();
@@ -148,6 +155,9 @@ pub enum Error {
     /// The API server did not answer in time.
     #[error("the API server did not answer within {} s", API_TIMEOUT.as_secs())]
     ApiServerSilent,
+    /// Another replica may lead by now, and nothing was written.
+    #[error("this replica no longer leads")]
+    NotLeading,
     /// A bug: the reconcile ended in a panic.
     #[error("the reconcile panicked, which is a bug: {0}")]
     Panicked(String),
@@ -167,7 +177,9 @@ impl Error {
     pub fn is_refusal(&self) -> bool {
         match self {
             Self::Kubernetes(kube::Error::Api(status)) => (400..500).contains(&status.code) && status.code != 429,
-            Self::Kubernetes(_) | Self::Outdated | Self::ApiServerSilent | Self::Panicked(_) => false,
+            Self::Kubernetes(_) | Self::Outdated | Self::ApiServerSilent | Self::NotLeading | Self::Panicked(_) => {
+                false
+            }
         }
     }
 
@@ -176,7 +188,7 @@ impl Error {
         match self {
             Self::Outdated => true,
             Self::Kubernetes(kube::Error::Api(status)) => status.code == 409,
-            Self::Kubernetes(_) | Self::ApiServerSilent | Self::Panicked(_) => false,
+            Self::Kubernetes(_) | Self::ApiServerSilent | Self::NotLeading | Self::Panicked(_) => false,
         }
     }
 }

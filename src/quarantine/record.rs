@@ -46,10 +46,12 @@ impl Recorded {
 
 /// Stores a decision.
 ///
-/// Errors: a conflict when somebody else wrote the claim since it was read; nothing is acted on then.
+/// Errors: a conflict when somebody else wrote the claim since it was read, NotLeading when another replica may lead by
+/// now; nothing is acted on then.
 pub async fn record(context: &Context, world: &World, decision: Decision) -> Result<Recorded, Error> {
     let Decision { finalizer, status, actions, notes, again } = decision;
     let read = &world.facts.claim;
+    context.may_write()?;
     if status.interfaces.is_empty() {
         context.limits.give_back(read);
     }

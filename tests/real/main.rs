@@ -16,6 +16,7 @@
 //! | `process` | the operator as its own process: start, survival, end |
 //! | `reasons` | the reasons of docs/reasons.md that no other test meets |
 //! | `recovery` | the operator cut off at every single call |
+//! | `replicas` | several of them, of which one leads |
 //!
 //! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
 
@@ -31,5 +32,6 @@ mod plugin;
 mod process;
 mod reasons;
 mod recovery;
+mod replicas;
 mod support;
 mod wire;

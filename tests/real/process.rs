@@ -140,3 +140,12 @@ fn a_setting_out_of_range_is_refused_with_its_range() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("1..=300"), "{output:?}");
 }
+
+#[test]
+fn times_of_a_lease_under_which_two_replicas_could_act_are_refused() {
+    let times = ["--lease-duration-seconds=14", "--renew-deadline-seconds=10"];
+    let output = Command::new(BINARY).args(["run", "--leader-elect"]).args(times).output().expect("it runs");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the lease's duration (14s) must be longer than the renew deadline (10s)"), "{said}");
+}

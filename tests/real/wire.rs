@@ -8,6 +8,7 @@ mod budget;
 mod changes;
 pub mod emulator;
 mod failures;
+mod fence;
 mod findings;
 pub mod hub;
 mod hub_changes;

@@ -107,7 +107,7 @@ fn who_is_sent_away_comes_back_in_turn_at_the_pace_of_the_operation() {
 #[test]
 fn a_swap_ends_before_it_counts_as_never_sent() {
     let swap = allowance("ec2:ModifyNetworkInterfaceAttribute").expect("it is held back");
-    assert!(swap.longest_wait + crate::aws::settings::CHANGE < Duration::from_secs(10));
+    assert!(swap.longest_wait + crate::aws::settings::LONGEST_CHANGE < Duration::from_secs(10));
 }
 
 proptest! {

@@ -30,6 +30,11 @@ async fn each_transition_is_one_event_and_carries_the_responders_reason() {
             seen.iter().any(|(reason, note)| reason == "DriftCorrected" && note.contains(group)).then_some(())
         })
         .await;
+        // The event comes before the correction, which would put the next drift right unseen.
+        until("the drift is put right", async || {
+            (scene.carried(&scene.interfaces[0]).await == [scene.isolation.clone()]).then_some(())
+        })
+        .await;
     }
     scene.delete_and_wait().await;
     let seen = until("the event Released", async || {

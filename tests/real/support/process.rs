@@ -59,15 +59,25 @@ impl Process {
     }
 
     pub fn start_with(stack: &Stack, account: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_named(&format!("operator-of-{account}"), stack, account, settings)
+    }
+
+    /// With a log of that name.
+    pub fn start_named(name: &str, stack: &Stack, account: &str, settings: &[(&str, &str)]) -> Self {
         let mut command = program(stack, account);
         command.args(["run", "--log-format", "json", "--log", "quarantine_operator=debug"]);
         command.env("QUARANTINE_RESYNC_SECONDS", "1").envs(settings.iter().copied());
-        let log = stack.run_dir().join(format!("operator-of-{account}.log"));
+        let log = stack.run_dir().join(format!("{name}.log"));
         Self(Running::start("the operator", command, &log).expect("the operator starts"), log)
     }
 
     pub fn terminate(&self) {
-        let told = Command::new("kill").args(["-TERM", &self.0.pid().to_string()]).status();
+        self.signal("TERM");
+    }
+
+    /// Sends it a signal, such as KILL.
+    pub fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([format!("-{name}"), self.0.pid().to_string()]).status();
         assert!(told.expect("kill runs").success());
     }
 

@@ -40,10 +40,15 @@ pub fn mend(fault: &str) {
 
 /// What reached the emulator as `account` and was `action`.
 pub fn calls(account: &str, action: &str) -> Vec<Value> {
+    all_calls(account).into_iter().filter(|call| call["action"] == action).collect()
+}
+
+/// All that reached the emulator as `account`, in the order of the answers.
+pub fn all_calls(account: &str) -> Vec<Value> {
     let Value::Array(calls) = admin("GET", "calls", &Value::Null)["calls"].take() else {
         panic!("/_emulator/calls answers a list of calls");
     };
-    calls.into_iter().filter(|call| call["account"] == account && call["action"] == action).collect()
+    calls.into_iter().filter(|call| call["account"] == account).collect()
 }
 
 /// The calls of `account` that IAM refused, by action, in their order.

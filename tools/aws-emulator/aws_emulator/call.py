@@ -52,6 +52,8 @@ class Call:
     json: bool = False
     key: str = ""
     """The access key id that the call was signed with."""
+    user_agent: str = ""
+    """What the client says it is: AWS_SDK_UA_APP_ID stands there as `app/…`."""
 
     @property
     def changing(self) -> bool:
@@ -110,7 +112,9 @@ def read_call(environ: dict[str, Any]) -> Call:
         params = dict(parse_qsl(text, keep_blank_values=True))
         action = params.pop("Action", "")
         params.pop("Version", None)
-    return Call(service.lower(), action, region, account, params, is_json, key)
+    # Some SDKs tell little in the plain one.
+    user_agent = environ.get("HTTP_X_AMZ_USER_AGENT") or environ.get("HTTP_USER_AGENT", "")
+    return Call(service.lower(), action, region, account, params, is_json, key, user_agent)
 
 
 @cache

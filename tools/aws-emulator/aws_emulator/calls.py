@@ -23,6 +23,7 @@ class CallLog:
                     "seq": self.first + len(self.entries),
                     "time": began,
                     "account": call.account,
+                    "userAgent": call.user_agent,
                     "region": call.region,
                     "service": call.service,
                     "action": call.action,

@@ -41,6 +41,15 @@ class Calls(Admin):
         self.assertEqual(read["params"], {"VpcId.1": self.vpc})
         self.assertEqual((change["changing"], change["status"], change["code"]), (True, 400, "InvalidGroup.NotFound"))
 
+    def test_the_log_tells_which_application_called(self) -> None:
+        since = self.emulator.admin("GET", "calls")["next"]
+        scope = f"Credential={ACCOUNT}/20260101/{REGION}/ec2/aws4_request"
+        signed = {"Authorization": scope, "Content-Type": "application/x-www-form-urlencoded"}
+        for names in ({"User-Agent": "curl", "X-Amz-User-Agent": "sdk app/one"}, {"User-Agent": "boto app/two"}):
+            self.emulator.request("POST", "/", "Action=DescribeVpcs&Version=2016-11-15", signed | names)
+        calls = self.emulator.admin("GET", f"calls?since={since}")["calls"]
+        self.assertEqual([call["userAgent"] for call in calls], ["sdk app/one", "boto app/two"])
+
     def test_a_cleared_log_goes_on_counting(self) -> None:
         before = self.emulator.admin("GET", "calls")["next"]
         self.emulator.admin("DELETE", "calls")
