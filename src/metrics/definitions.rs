@@ -95,7 +95,7 @@ define! {
     MAX_CONCURRENT: Gauge "controller_runtime_max_concurrent_reconciles" ["controller"] "reconciles",
         "How many reconciles may be under way at once; 0 is any number";
     LEADER: Gauge "leader_election_master_status" ["name"] "1 or 0",
-        "Whether this process leads; absent where it runs without leader election";
+        "Whether this process leads; 1 where it runs without leader election";
     BUILD_INFO: Gauge "quarantine_build_info" ["version"] "1",
         "Which version runs; the value is always 1";
 }

@@ -13,8 +13,12 @@ const ACCOUNT: &str = "500000000000";
 
 #[tokio::test]
 async fn interfaces_of_all_pages_are_found() {
-    let interface =
-        |id: &str| format!("<item><networkInterfaceId>{id}</networkInterfaceId><vpcId>vpc-1</vpcId></item>");
+    let interface = |id: &str| {
+        format!(
+            "<item><networkInterfaceId>{id}</networkInterfaceId><vpcId>vpc-1</vpcId>\
+             <attachment><instanceId>i-1</instanceId></attachment></item>"
+        )
+    };
     let server = TwoPages::start("networkInterfaceSet", interface("eni-1"), interface("eni-2"));
     let found = server.ec2().await.interfaces_attached_to("i-1").await.unwrap();
     assert_eq!(found.into_iter().map(|interface| interface.id).collect::<Vec<_>>(), ["eni-1", "eni-2"]);
