@@ -100,8 +100,8 @@ struct ElectionFlags {
     #[arg(long, env = "QUARANTINE_LEASE_NAME", default_value = "quarantine-operator", value_name = "NAME")]
     lease_name: String,
 
-    /// How long the others wait for a leader that is silent. More than the next two together, and 4 seconds for what may
-    /// be under way.
+    /// How long the others wait for a leader that is silent. More than 4 seconds, for what may be under way, longer than
+    /// the renew deadline.
     #[arg(long, env = "QUARANTINE_LEASE_DURATION_SECONDS", default_value_t = 15, value_name = "SECONDS",
           value_parser = clap::value_parser!(u32).range(1..=3600))]
     lease_duration_seconds: u32,

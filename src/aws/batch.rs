@@ -1,4 +1,5 @@
-//! One call for many who ask: what is asked while as many calls are under way as may be goes into the next one together. What is called, and when it may be, is the implementor's business.
+//! One call for many who ask: what is asked while as many calls are under way as may be, or while none may be made, goes
+//! into the next one together. What is called, and when it may be, is the implementor's business.
 //!
 //! The calls are made by tasks of their own, so an asker that is dropped takes nothing from the others. If a task dies
 //! (a panic, its runtime shut down), those whose call it was are told to try again, and the next asker starts another.
@@ -130,6 +131,8 @@ impl<B: Batched> Drop for Serving<B> {
 
 impl<B: Batched> Serving<B> {
     async fn serve(mut self) {
+        // Another task may have taken what this one was begun for.
+        self.look_for_more();
         while !self.over {
             let admitted = self.shared.batched.admit().await;
             let askers = self.parts.pop().unwrap_or_else(|| next_askers(&mut self.shared.desk()));

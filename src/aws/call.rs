@@ -1,4 +1,5 @@
-//! The one way to make a call: counted, timed, logged at debug, its error translated. What is called is the caller's business.
+//! The one way to make a call: counted, timed, logged at debug, its error translated. What is called is the caller's
+//! business.
 
 use super::Problem;
 use super::budget::Budget;

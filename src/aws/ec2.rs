@@ -11,12 +11,12 @@ use super::convert::{ec2 as convert, required};
 use super::fence::Fence;
 use super::model::{GroupRule, Instance, Interface, SecurityGroup, Tags};
 use super::problem::{Disposition, Problem};
-use super::reads::{FILTER_VALUES, PAGE, Reader, SharedReads};
+use super::reads::{FILTER_VALUES, GROUPS, INTERFACES, PAGE, Reader, SharedReads};
 use super::settings;
 use crate::api::Reason;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
-use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use futures::future::try_join_all;
 use std::collections::BTreeSet;
 use std::fmt;
@@ -53,8 +53,9 @@ impl Ec2 {
             .interceptor(fence.clone())
             .build();
         let reads = Client::new(config);
-        let reader = Reader::new(session.clone(), reads.clone());
-        Self { session, reads, shared: SharedReads::new(&reader), reader, changes: Client::from_conf(changes) }
+        let reader = Reader::new(session.session.clone(), reads.clone());
+        let shared = SharedReads::new(&reader, &session.budget);
+        Self { session, reads, shared, reader, changes: Client::from_conf(changes) }
     }
 
     /// The instance; none if this account and region has none of that id.
@@ -79,20 +80,25 @@ impl Ec2 {
 
     /// Every interface that has a tag of at least one of these keys, whatever its value and whatever it is attached to.
     pub async fn interfaces_tagged(&self, keys: &[&str]) -> Result<Vec<Interface>, Problem> {
-        self.reader.interfaces_by(convert::filter("tag-key", keys.iter().copied())).await
+        self.interfaces_by(convert::filter("tag-key", keys.iter().copied())).await
     }
 
     /// How many interfaces carry the group.
     pub async fn interfaces_with_group(&self, group_id: &str) -> Result<usize, Problem> {
-        Ok(self.reader.interfaces_by(convert::filter("group-id", [group_id])).await?.len())
+        Ok(self.interfaces_by(convert::filter("group-id", [group_id])).await?.len())
     }
 
     async fn interfaces_by_each(&self, filter: &str, values: &[String]) -> Result<Vec<Interface>, Problem> {
         let mut found = Vec::with_capacity(values.len());
         for values in values.chunks(FILTER_VALUES) {
-            found.extend(self.reader.interfaces_by(convert::filter(filter, values)).await?);
+            found.extend(self.interfaces_by(convert::filter(filter, values)).await?);
         }
         Ok(found)
+    }
+
+    async fn interfaces_by(&self, filter: Filter) -> Result<Vec<Interface>, Problem> {
+        self.session.budget.take(INTERFACES).await?;
+        self.reader.interfaces_by(filter).await
     }
 
     /// These groups; unknown ones are absent. `associated_vpc_ids` stays empty: [`Self::groups_serving_vpc`] tells.
@@ -103,6 +109,7 @@ impl Ec2 {
 
     /// All groups of that name: a name is unique in a VPC only.
     pub async fn groups_named(&self, name: &str) -> Result<Vec<SecurityGroup>, Problem> {
+        self.session.budget.take(GROUPS).await?;
         self.reader.groups_by(convert::filter("group-name", [name])).await
     }
 
