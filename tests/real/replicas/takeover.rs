@@ -8,6 +8,7 @@ use crate::{
     wire::emulator::fail,
 };
 use serde_json::json;
+use xtask::http::get;
 
 /// Before that moment it asked nothing of AWS at all.
 fn is_silent_before(stage: &Stage, replica: &Replica, moment: f64) {
@@ -64,6 +65,26 @@ async fn a_standby_that_is_asked_to_stop_ends_well_and_leaves_the_lease_alone() 
     assert!(two.ended().await.success());
     assert!(one.runs());
     stage.led_by("one").await;
+}
+
+#[tokio::test]
+async fn a_standby_is_ready_to_stand_by_and_metrics_tell_which_one_leads() {
+    let stage = Stage::with(0).await;
+    let one = stage.replica("one");
+    stage.led_by("one").await;
+    let two = stage.replica("two");
+    two.stands_by().await;
+    for (replica, leads) in [(&one, 1), (&two, 0)] {
+        let (probes, metrics) = (replica.port_of("probes").await, replica.port_of("metrics").await);
+        until(&format!("{} is ready", replica.name), async || {
+            let (code, said) = get(probes, "/readyz").expect("it answers");
+            (code == 200 && said.contains("[+]watches ok")).then_some(())
+        })
+        .await;
+        let (_, shown) = get(metrics, "/metrics").expect("it answers");
+        let line = format!("leader_election_master_status{{name=\"quarantine-operator\"}} {leads}\n");
+        assert!(shown.contains(&line), "{}: {shown}", replica.name);
+    }
 }
 
 /// EC2 answers no look at the instance for longer than a replica may take to end.
