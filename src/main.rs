@@ -32,10 +32,10 @@ enum Command {
     /// It finds the cluster by KUBECONFIG or the pod's service account, and AWS by the SDK's standard settings
     /// (AWS_REGION, the pod's role, AWS_ENDPOINT_URL, …).
     Run(Box<Run>),
-    /// Compare what the Quarantines record with what the interfaces in AWS show. Changes nothing.
+    /// Look for what is left behind after a restore, or would be left behind by an uninstall. Changes nothing.
     ///
-    /// Exit code 0: they fit together; 1: something was found; 2: not everything could be looked at. Cluster and AWS are
-    /// found as by run.
+    /// Exit code 0: nothing; 1: something was found; 2: not everything could be looked at. Cluster and AWS are found as by
+    /// run.
     Check(Check),
     /// Print the CustomResourceDefinitions as YAML: quarantine-operator crds | kubectl apply --server-side -f -
     Crds {
@@ -133,14 +133,26 @@ impl ElectionFlags {
 
 #[derive(clap::Args)]
 struct Check {
-    /// Look for what a restore of the cluster, lost objects or edited ones leave behind: tagged interfaces without a
-    /// record, and recorded interfaces that are not isolated.
-    #[arg(long, required = true)]
-    after_restore: bool,
+    #[command(flatten)]
+    when: When,
 
     /// Look in this region too, beside those that classes and Quarantines name. May be given several times.
-    #[arg(long = "region", value_name = "REGION")]
+    #[arg(long = "region", value_name = "REGION", conflicts_with = "before_uninstall")]
     regions: Vec<String>,
+}
+
+#[derive(clap::Args)]
+#[group(required = true, multiple = false)]
+struct When {
+    /// Look for what a restore of the cluster, lost objects or edited ones leave behind: tagged interfaces without a
+    /// record, and recorded interfaces that are not isolated.
+    #[arg(long)]
+    after_restore: bool,
+
+    /// Look for what only a running operator lets go: Quarantines that hold an instance, and FindingSources whose custom
+    /// action goes with them. Asks the API server alone.
+    #[arg(long)]
+    before_uninstall: bool,
 }
 
 /// None: nothing is served.
@@ -231,25 +243,29 @@ fn run(run: Run) -> anyhow::Result<()> {
 }
 
 /// The exit codes are part of what it says: 2 for whatever keeps it from looking everywhere.
-fn check(Check { after_restore: _, regions }: &Check) -> ExitCode {
-    let looked = runtime().and_then(|runtime| {
-        runtime.block_on(async {
-            let sessions = Sessions::from_environment().await;
-            let looked = check::after_restore(client().await?, &sessions, regions).await;
-            looked.context("the cluster can't be read: check its address, that the CRDs are applied, and the rights to list Quarantines and QuarantineClasses and to get the namespace kube-system")
-        })
-    });
-    let report = match looked {
-        Ok(report) => report,
+fn check(wanted: &Check) -> ExitCode {
+    let looked = runtime().and_then(|runtime| runtime.block_on(look(wanted)));
+    let (said, outcome) = match looked {
+        Ok(looked) => looked,
         Err(error) => return failed(&error, ExitCode::from(2)),
     };
     // Whoever closes the pipe early still has the exit code.
-    let _ = write!(std::io::stdout().lock(), "{report}");
-    match report.outcome() {
+    let _ = write!(std::io::stdout().lock(), "{said}");
+    match outcome {
         Outcome::Clean => ExitCode::SUCCESS,
         Outcome::Found => ExitCode::from(1),
         Outcome::Incomplete => ExitCode::from(2),
     }
+}
+
+async fn look(Check { when, regions }: &Check) -> anyhow::Result<(String, Outcome)> {
+    if when.before_uninstall {
+        let held = check::before_uninstall(client().await?).await.context("the cluster can't be read: check its address, and the rights to list Quarantines and FindingSources in all namespaces")?;
+        return Ok((held.to_string(), held.outcome()));
+    }
+    let sessions = Sessions::from_environment().await;
+    let report = check::after_restore(client().await?, &sessions, regions).await.context("the cluster can't be read: check its address, that the CRDs are applied, and the rights to list Quarantines and QuarantineClasses and to get the namespace kube-system")?;
+    Ok((report.to_string(), report.outcome()))
 }
 
 fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {

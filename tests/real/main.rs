@@ -7,6 +7,7 @@
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
 //! | `findings` | findings as targets, what they are told, sources of Quarantines |
+//! | `install` | the chart and deploy/, with the real helm and kustomize |
 //! | `intake` | bursts of findings, through deaths of the operator and an API server that is away |
 //! | `hard` | what goes wrong in a real organisation |
 //! | `meant` | releases that wait for a person |
@@ -24,6 +25,7 @@ mod api;
 mod e2e;
 mod findings;
 mod hard;
+mod install;
 mod intake;
 mod lost;
 mod meant;

@@ -15,7 +15,8 @@ use commands::generate::write_crds;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
-use demo::demo;
+use demo::{Way, demo};
+use xtask::chart::write_chart;
 
 /// The project's own commands: try it, test it, play with it.
 #[derive(Parser)]
@@ -29,6 +30,9 @@ struct Arguments {
 enum Command {
     /// Show the main job: for a finding, an instance is cut off and given back, on a real API server and an emulated AWS
     Demo {
+        /// Install from the chart, by helm
+        #[arg(long)]
+        helm: bool,
         /// Leave everything running afterwards, until Ctrl-C
         #[arg(long)]
         keep: bool,
@@ -60,6 +64,8 @@ enum Command {
     },
     /// Write crds/*.yaml anew from src/api
     Crds,
+    /// Write anew what is made for installing: the chart's CRDs and README, and deploy/base from the chart's defaults
+    Chart,
     /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
     Excerpts,
 }
@@ -77,13 +83,14 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Demo { keep } => demo(keep),
+        Command::Demo { helm, keep } => demo(if helm { Way::Helm } else { Way::Kustomize }, keep),
         Command::Test => test(),
         Command::Check => check(),
         Command::Bench { release } => bench(release),
         Command::Stack { controller_manager, no_emulator } => stack(controller_manager, !no_emulator),
         Command::Tools { parts } => tools(&parts),
         Command::Crds => write_crds(),
+        Command::Chart => write_chart(),
         Command::Excerpts => excerpts(),
     }
 }

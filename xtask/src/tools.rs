@@ -18,9 +18,13 @@ pub enum Tool {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Kubeconform,
 }
 
 impl Tool {
+    pub const ALL: [Self; 5] =
+        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Helm, Self::Kubeconform];
+
     /// The file name of the binary.
     pub fn name(self) -> &'static str {
         match self {
@@ -28,6 +32,7 @@ impl Tool {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
+            Self::Kubeconform => "kubeconform",
         }
     }
 
@@ -37,6 +42,7 @@ impl Tool {
             Self::KubeApiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
         }
     }
 
@@ -45,6 +51,7 @@ impl Tool {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
             Self::KubeApiserver | Self::KubeControllerManager => "k8s.io/kubernetes",
             Self::Helm => "helm.sh/helm/v4",
+            Self::Kubeconform => "github.com/yannh/kubeconform",
         }
     }
 
@@ -52,6 +59,7 @@ impl Tool {
     fn sources(self) -> PathBuf {
         match self {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
+            Self::Kubeconform => sources().join("kubeconform"),
         }
     }
 
@@ -193,7 +201,7 @@ mod tests {
 
     #[test]
     fn go_mod_names_the_version_of_every_tool() {
-        for tool in [Tool::Etcd, Tool::KubeApiserver, Tool::KubeControllerManager, Tool::Helm] {
+        for tool in Tool::ALL {
             required_version(tool).unwrap();
         }
         wanted_go_version().unwrap();

@@ -14,13 +14,15 @@ pub enum Part {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Kubeconform,
     /// The Python environment of the AWS emulator
     Emulator,
 }
 
 impl Part {
     /// What the demo and the tests need.
-    pub const DEFAULT: [Self; 4] = [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Emulator];
+    pub const DEFAULT: [Self; 6] =
+        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Helm, Self::Kubeconform, Self::Emulator];
 
     fn tool(self) -> Option<Tool> {
         match self {
@@ -28,6 +30,7 @@ impl Part {
             Self::KubeApiserver => Some(Tool::KubeApiserver),
             Self::KubeControllerManager => Some(Tool::KubeControllerManager),
             Self::Helm => Some(Tool::Helm),
+            Self::Kubeconform => Some(Tool::Kubeconform),
             Self::Emulator => None,
         }
     }
