@@ -12,13 +12,7 @@ use quarantine_operator::{
         telemetry::{self, Collector, Traces},
     },
 };
-use std::{
-    io::Write as _,
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
@@ -102,8 +96,12 @@ struct TelemetryFlags {
     otlp_endpoint: Option<Collector>,
 
     /// What is traced, in the form of --log.
-    #[arg(long, env = "QUARANTINE_TRACES", value_name = "FILTER",
-          default_value = "warn,kube_runtime=info,kube_client=debug,quarantine_operator=debug")]
+    #[arg(
+        long,
+        env = "QUARANTINE_TRACES",
+        value_name = "FILTER",
+        default_value = "warn,kube_runtime=info,kube_client=debug,quarantine_operator=debug"
+    )]
     traces: EnvFilter,
 }
 

@@ -22,7 +22,9 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::Handle;
-use tracing_subscriber::{EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 /// The form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +47,8 @@ impl FromStr for Collector {
     }
 }
 
-const NO_COLLECTOR: &str = "a URL of http or https that takes OTLP over HTTP, such as http://collector:4318; /v1/traces is added";
+const NO_COLLECTOR: &str =
+    "a URL of http or https that takes OTLP over HTTP, such as http://collector:4318; /v1/traces is added";
 
 /// How long what was not sent yet may take at the end. With the ten seconds of a reconcile under way it stays within a
 /// pod's grace period.
