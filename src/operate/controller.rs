@@ -202,7 +202,9 @@ fn after_error(claim: &Quarantine, error: &Error, run: &Run) -> Action {
     } else {
         tracing::warn!(namespace, name, %error, "the reconcile failed and is tried again");
     }
-    Action::requeue(run.backoff.pause(&ObjectRef::from_obj(claim)))
+    let claim = ObjectRef::from_obj(claim);
+    let pause = if error.is_absence() { Backoff::pause_for_the_api_server } else { Backoff::pause };
+    Action::requeue(pause(&run.backoff, &claim))
 }
 
 /// A panic is an error of this claim, not the end of the process.

@@ -80,6 +80,16 @@ fn named<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
     found.unwrap_or_else(|| panic!("there is a {kind} {name}"))
 }
 
+/// A container's arguments, but that nothing is served beyond loopback, and on ports that the kernel chooses.
+fn arguments(container: &Value) -> Vec<String> {
+    let arguments = container["args"].as_array().expect("arguments").iter();
+    let on_loopback = |argument: &str| match argument.split_once("-bind-address=") {
+        Some((what, _)) => format!("{what}-bind-address=127.0.0.1:0"),
+        None => argument.to_owned(),
+    };
+    arguments.map(|argument| on_loopback(argument.as_str().expect("text"))).collect()
+}
+
 fn kustomize(folder: &str) -> Vec<Value> {
     let mut kubectl = Command::new("kubectl");
     kubectl.arg("kustomize").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder));

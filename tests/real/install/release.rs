@@ -17,7 +17,7 @@ use crate::{
     },
 };
 use serde_json::{Value, json};
-use std::{process::Output, thread};
+use std::{fs, process::Output, thread};
 use xtask::StackOptions;
 
 const GUARD: &str = "quarantine-operator-uninstall-guard";
@@ -51,6 +51,11 @@ async fn an_upgrade_keeps_what_is_held_and_the_next_version_goes_on_with_it() {
     site.contain().await;
     let records = status(&site.scene.desk.contained(CLAIM).await).interfaces.clone();
 
+    let crds = site.stack.run_dir().join("crds.yaml");
+    let printed = program(&site.stack, OPERATOR_ACCOUNT).arg("crds").output().expect("it runs");
+    fs::write(&crds, printed.stdout).expect("it is written");
+    let applied = site.kubectl(&["apply", "--server-side", "-f", &crds.to_string_lossy()]);
+    assert_eq!(applied.lines().filter(|line| line.ends_with("serverside-applied")).count(), 3, "{applied}");
     let upgrade = ["upgrade", RELEASE, CHART, "--reset-then-reuse-values", "--set", "replicas=3,log.filter=debug"];
     let said = output(site.helm(&upgrade)).unwrap_or_else(|refusal| panic!("{refusal}"));
     assert!(said.contains("REVISION: 2"), "{said}");

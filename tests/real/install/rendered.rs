@@ -1,7 +1,11 @@
 //! What the chart makes of values, and which values it refuses.
 
-use super::{CHART, EVERYTHING, NAMESPACE, all, command, named, objects, objects_with, only, output, render};
+use super::{
+    CHART, EVERYTHING, NAMESPACE, all, arguments, command, named, objects, objects_with, only, output, render,
+};
+use crate::support::process::BINARY;
 use serde_json::{Value, json};
+use std::process::Command;
 use xtask::tools::Tool;
 
 fn everything() -> Vec<Value> {
@@ -101,6 +105,35 @@ fn the_role_in_aws_stands_on_the_service_account_and_the_region_in_the_environme
     assert_eq!(account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"], arn);
     let environment = container(only(&objects, "Deployment"))["env"].as_array().expect("an environment");
     assert!(environment.contains(&json!({"name": "AWS_REGION", "value": "cn-north-1"})), "{environment:?}");
+}
+
+#[test]
+fn traces_go_where_they_are_asked_to_and_the_network_policy_lets_them() {
+    let objects = everything();
+    let arguments = container(only(&objects, "Deployment"))["args"].as_array().expect("arguments").clone();
+    for wanted in ["--otlp-endpoint=http://collector.observability:4318", "--traces=quarantine_operator=debug"] {
+        assert!(arguments.contains(&json!(wanted)), "{arguments:?}");
+    }
+    let egress = only(&objects, "NetworkPolicy")["spec"]["egress"].as_array().expect("rules").clone();
+    assert!(egress.contains(&json!({"ports": [{"port": 4318, "protocol": "TCP"}]})), "{egress:?}");
+    let unasked = container(only(&objects_with(&[]), "Deployment"))["args"].to_string();
+    assert!(!unasked.contains("otlp") && !unasked.contains("--traces"), "{unasked}");
+}
+
+#[test]
+fn the_program_knows_each_argument_that_the_chart_gives_it() {
+    for values in [&[][..], &["--values", EVERYTHING], &["--set", "replicas=1,leaderElection.enabled=false"]] {
+        let objects = objects(&render(NAMESPACE, values).expect("it is rendered"));
+        let mut program = Command::new(BINARY);
+        program.args(arguments(container(only(&objects, "Deployment"))));
+        program.env("KUBECONFIG", "/nowhere/kubeconfig").env_remove("KUBERNETES_SERVICE_HOST");
+        program.env("AWS_EC2_METADATA_DISABLED", "true");
+        let output = program.output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        // An argument that it doesn't know would be 2.
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains("no cluster is configured"), "{said}");
+    }
 }
 
 #[test]
@@ -218,7 +251,7 @@ fn the_package_holds_the_crds_of_this_version_and_nothing_that_is_not_installed(
     let mut helm = command(Tool::Helm);
     helm.args(["package", CHART, "--destination"]).arg(&folder);
     output(helm).expect("it is packed");
-    let mut tar = std::process::Command::new("tar");
+    let mut tar = Command::new("tar");
     tar.arg("-tzf").arg(folder.join("quarantine-operator-0.1.0.tgz"));
     let files = output(tar).expect("it can be listed");
     let crds: Vec<&str> = files.lines().filter(|file| file.contains("/crds/")).collect();

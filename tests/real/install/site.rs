@@ -1,7 +1,7 @@
 //! Where the chart is installed: an API server of a test's own without CRDs, an account with an instance, helm, and the
 //! operator's process as the installed Deployment describes it, with the token of its own service account.
 
-use super::{CHART, NAMESPACE, RELEASE, command, output};
+use super::{CHART, NAMESPACE, RELEASE, arguments, command, output};
 use crate::{
     e2e::scene::{CLAIM, Scene},
     findings::stage::{EXTERNAL_ID, ROLE},
@@ -98,15 +98,8 @@ impl Site {
         let deployment = self.get(&["-n", NAMESPACE, "deployment", RELEASE]);
         let spec = &deployment["spec"]["template"]["spec"];
         let container = &spec["containers"][0];
-        let arguments = container["args"].as_array().expect("arguments").iter().map(|argument| {
-            let argument = argument.as_str().expect("text");
-            match argument.split_once("-bind-address=") {
-                Some((what, _)) => format!("{what}-bind-address=127.0.0.1:0"),
-                None => argument.to_owned(),
-            }
-        });
         let mut command = program(&self.stack, OPERATOR_ACCOUNT);
-        command.args(arguments);
+        command.args(arguments(container));
         command.env("KUBECONFIG", self.kubeconfig_of(spec["serviceAccountName"].as_str().expect("an account")));
         for variable in container["env"].as_array().expect("an environment") {
             let name = variable["name"].as_str().expect("a name");
