@@ -5,12 +5,14 @@
 //! | `rendered` | what the chart makes of values, and which values it refuses |
 //! | `accepted` | that the API server, kubeconform and Pod Security take everything that is rendered |
 //! | `base` | deploy/ against the chart |
+//! | `people` | what Kubernetes' own roles get |
 //! | `policy` | who gives instances back, and who doesn't |
 //! | `release` | installed, upgraded, uninstalled by helm, with the operator's process on it |
 //! | `rights` | that the roles grant what the operator calls, and nothing else |
 
 mod accepted;
 mod base;
+mod people;
 mod policy;
 mod release;
 mod rendered;

@@ -129,6 +129,12 @@ fn approve(claims: Api<Quarantine>) -> Tried {
     Box::pin(edit(claims, json!({"metadata": {"annotations": {"quarantine-operator.dev/release": "approved"}}})))
 }
 
+fn own(claims: Api<Quarantine>) -> Tried {
+    let owner = json!([{"apiVersion": "v1", "kind": "ConfigMap", "name": "mine",
+        "uid": "00000000-0000-0000-0000-000000000001"}]);
+    Box::pin(edit(claims, json!({"metadata": {"ownerReferences": owner}})))
+}
+
 fn create_approved(claims: Api<Quarantine>) -> Tried {
     Box::pin(async move {
         let claim = json!({"metadata": {"name": "approved",
@@ -140,13 +146,14 @@ fn create_approved(claims: Api<Quarantine>) -> Tried {
 }
 
 /// What is guarded, and words of the refusal.
-const GUARDED: [(&str, Try, &str); 7] = [
+const GUARDED: [(&str, Try, &str); 8] = [
     ("a deletion", delete, "Deleting a Quarantine gives its instance back"),
     ("a deletion of all", delete_all, "Deleting a Quarantine gives its instance back"),
     ("taking the finalizer off", let_go, "keeps the way back"),
     ("Retain", retain, "spec.release says how the instance is given back"),
     ("Drop", drop_groups, "spec.release says how the instance is given back"),
     ("an approval", approve, "approves a release"),
+    ("an owner", own, "An owner takes a Quarantine with it"),
     ("a creation that is approved from the start", create_approved, "approves a release"),
 ];
 
@@ -178,7 +185,9 @@ async fn who_holds_the_verb_may_do_each_of_it() {
         assert_eq!(refusal(try_it(everywhere.clone()).await), None, "{what}");
     }
     let claims = court.claims(RELEASER).await;
-    for (what, try_it) in [("delete", delete as Try), ("let go", let_go), ("retain", retain), ("approve", approve)] {
+    for (what, try_it) in
+        [("delete", delete as Try), ("let go", let_go), ("retain", retain), ("own", own), ("approve", approve)]
+    {
         assert_eq!(refusal(try_it(claims.clone()).await), None, "{what}");
     }
 }
