@@ -3,6 +3,7 @@
 //!
 //! | module | what is proved there |
 //! |---|---|
+//! | `alerts` | the alert rules and the dashboard, by promtool and by a Prometheus that scrapes an operator |
 //! | `api` | what the API server refuses, and with which words |
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
@@ -20,6 +21,7 @@
 //!
 //! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
 
+mod alerts;
 mod api;
 mod e2e;
 mod findings;

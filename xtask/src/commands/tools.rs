@@ -14,13 +14,22 @@ pub enum Part {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Prometheus,
+    Promtool,
     /// The Python environment of the AWS emulator
     Emulator,
 }
 
 impl Part {
     /// What the demo and the tests need.
-    pub const DEFAULT: [Self; 4] = [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Emulator];
+    pub const DEFAULT: [Self; 6] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Promtool,
+        Self::Prometheus,
+        Self::Emulator,
+    ];
 
     fn tool(self) -> Option<Tool> {
         match self {
@@ -28,6 +37,8 @@ impl Part {
             Self::KubeApiserver => Some(Tool::KubeApiserver),
             Self::KubeControllerManager => Some(Tool::KubeControllerManager),
             Self::Helm => Some(Tool::Helm),
+            Self::Prometheus => Some(Tool::Prometheus),
+            Self::Promtool => Some(Tool::Promtool),
             Self::Emulator => None,
         }
     }
