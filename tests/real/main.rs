@@ -9,6 +9,7 @@
 //! | `e2e` | the operator as people use it: apply, look, delete |
 //! | `findings` | findings as targets, what they are told, sources of Quarantines |
 //! | `intake` | bursts of findings, through deaths of the operator and an API server that is away |
+//! | `gitops` | how kstatus and Argo CD read objects in each state, and the examples for Flux and Argo CD |
 //! | `hard` | what goes wrong in a real organisation |
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
@@ -25,6 +26,7 @@ mod alerts;
 mod api;
 mod e2e;
 mod findings;
+mod gitops;
 mod hard;
 mod intake;
 mod lost;

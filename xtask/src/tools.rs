@@ -20,11 +20,20 @@ pub enum Tool {
     Helm,
     Prometheus,
     Promtool,
+    /// How Flux and Argo CD judge an object; ours, in tools/health.
+    Health,
 }
 
 impl Tool {
-    pub const ALL: [Self; 6] =
-        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Helm, Self::Prometheus, Self::Promtool];
+    pub const ALL: [Self; 7] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Helm,
+        Self::Prometheus,
+        Self::Promtool,
+        Self::Health,
+    ];
 
     /// The file name of the binary.
     pub fn name(self) -> &'static str {
@@ -35,6 +44,7 @@ impl Tool {
             Self::Helm => "helm",
             Self::Prometheus => "prometheus",
             Self::Promtool => "promtool",
+            Self::Health => "health",
         }
     }
 
@@ -46,15 +56,18 @@ impl Tool {
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Prometheus => "github.com/prometheus/prometheus/cmd/prometheus",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+            Self::Health => ".",
         }
     }
 
+    /// The module whose version is told while it is built.
     fn module(self) -> &'static str {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
             Self::KubeApiserver | Self::KubeControllerManager => "k8s.io/kubernetes",
             Self::Helm => "helm.sh/helm/v4",
             Self::Prometheus | Self::Promtool => "github.com/prometheus/prometheus",
+            Self::Health => "sigs.k8s.io/cli-utils",
         }
     }
 
@@ -63,13 +76,14 @@ impl Tool {
         match self {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
             Self::Prometheus | Self::Promtool => sources().join("prometheus"),
+            Self::Health => sources().join("health"),
         }
     }
 
     /// Build tags.
     fn tags(self) -> &'static str {
         match self {
-            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => "",
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm | Self::Health => "",
             // Without service discovery, and so without the SDKs of every cloud: targets are named one by one.
             Self::Prometheus | Self::Promtool => "remove_all_sd",
         }

@@ -16,18 +16,21 @@ pub enum Part {
     Helm,
     Prometheus,
     Promtool,
+    /// How Flux and Argo CD judge an object
+    Health,
     /// The Python environment of the AWS emulator
     Emulator,
 }
 
 impl Part {
     /// What the demo and the tests need.
-    pub const DEFAULT: [Self; 6] = [
+    pub const DEFAULT: [Self; 7] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
         Self::Promtool,
         Self::Prometheus,
+        Self::Health,
         Self::Emulator,
     ];
 
@@ -39,6 +42,7 @@ impl Part {
             Self::Helm => Some(Tool::Helm),
             Self::Prometheus => Some(Tool::Prometheus),
             Self::Promtool => Some(Tool::Promtool),
+            Self::Health => Some(Tool::Health),
             Self::Emulator => None,
         }
     }
