@@ -19,11 +19,23 @@ pub enum Tool {
     KubeControllerManager,
     Helm,
     Kubeconform,
+    Prometheus,
+    Promtool,
+    /// How Flux and Argo CD judge an object; ours, in tools/health.
+    Health,
 }
 
 impl Tool {
-    pub const ALL: [Self; 5] =
-        [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Helm, Self::Kubeconform];
+    pub const ALL: [Self; 8] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Helm,
+        Self::Kubeconform,
+        Self::Prometheus,
+        Self::Promtool,
+        Self::Health,
+    ];
 
     /// The file name of the binary.
     pub fn name(self) -> &'static str {
@@ -33,6 +45,9 @@ impl Tool {
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
             Self::Kubeconform => "kubeconform",
+            Self::Prometheus => "prometheus",
+            Self::Promtool => "promtool",
+            Self::Health => "health",
         }
     }
 
@@ -43,15 +58,21 @@ impl Tool {
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
             Self::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
+            Self::Prometheus => "github.com/prometheus/prometheus/cmd/prometheus",
+            Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+            Self::Health => ".",
         }
     }
 
+    /// The module whose version is told while it is built.
     fn module(self) -> &'static str {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
             Self::KubeApiserver | Self::KubeControllerManager => "k8s.io/kubernetes",
             Self::Helm => "helm.sh/helm/v4",
             Self::Kubeconform => "github.com/yannh/kubeconform",
+            Self::Prometheus | Self::Promtool => "github.com/prometheus/prometheus",
+            Self::Health => "sigs.k8s.io/cli-utils",
         }
     }
 
@@ -60,6 +81,18 @@ impl Tool {
         match self {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
             Self::Kubeconform => sources().join("kubeconform"),
+            Self::Prometheus | Self::Promtool => sources().join("prometheus"),
+            Self::Health => sources().join("health"),
+        }
+    }
+
+    /// Build tags.
+    fn tags(self) -> &'static str {
+        match self {
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => "",
+            Self::Kubeconform | Self::Health => "",
+            // Without service discovery, and so without the SDKs of every cloud: targets are named one by one.
+            Self::Prometheus | Self::Promtool => "remove_all_sd",
         }
     }
 
@@ -117,7 +150,8 @@ fn go_build(tool: Tool, version: &str, output: &Path) -> Command {
     let mut go = Command::new("go");
     go.current_dir(tool.sources()).env("CGO_ENABLED", "0").env("GOWORK", "off");
     // Without DWARF a cold build takes two thirds of the time, and the servers run as fast. -v names each package.
-    go.args(["build", "-v", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", &linker_flags, "-o"]);
+    go.args(["build", "-v", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", &linker_flags]);
+    go.args(["-tags", tool.tags(), "-o"]);
     go.arg(output).arg(tool.package());
     go
 }
