@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use commands::api::write_api;
 use commands::bench::bench;
 use commands::check::check;
 use commands::excerpts::excerpts;
@@ -60,6 +61,8 @@ enum Command {
     },
     /// Write crds/*.yaml anew from src/api
     Crds,
+    /// Write docs/api.md anew from the custom resources' schemas
+    Api,
     /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
     Excerpts,
 }
@@ -84,6 +87,7 @@ fn run(command: Command) -> Result<()> {
         Command::Stack { controller_manager, no_emulator } => stack(controller_manager, !no_emulator),
         Command::Tools { parts } => tools(&parts),
         Command::Crds => write_crds(),
+        Command::Api => write_api(),
         Command::Excerpts => excerpts(),
     }
 }

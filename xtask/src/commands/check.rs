@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use xtask::emulator::{self, python_command};
 use xtask::workspace;
 
+use super::api::check_api;
 use super::cargo::{cargo, pass_through};
 use super::generate::check_crds;
 use super::report::Report;
@@ -27,6 +28,7 @@ pub fn add_checks(report: &mut Report) {
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
     report.try_step("clippy", || pass_through(cargo(&clippy)));
     report.try_step("generated files", check_crds);
+    report.try_step("API reference", check_api);
     report.try_step("CloudFormation templates", check_templates);
 }
 

@@ -1,5 +1,6 @@
 //! One file per command, and what several of them share: cargo and the table of times.
 
+pub mod api;
 pub mod bench;
 pub mod cargo;
 pub mod check;
