@@ -10,15 +10,14 @@ use quarantine_operator::{
         needs::{Lease, Wanted, rights::LEASE_NAME},
         report::Outcome,
     },
-    operate::{self, Candidate, Election, End, Endpoints, Operator, Settings, lease::Times},
+    operate::{
+        self, Candidate, Election, End, Endpoints, Operator, Settings,
+        lease::Times,
+        telemetry::{self, Collector, Traces},
+    },
 };
-use std::{
-    io::{IsTerminal as _, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 /// Cuts EC2 instances off with their incident-response security group, and puts everything back exactly.
@@ -95,6 +94,13 @@ struct Run {
     #[command(flatten)]
     election: ElectionFlags,
 
+    #[command(flatten)]
+    telemetry: TelemetryFlags,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Log and traces")]
+struct TelemetryFlags {
     /// The form of the log on standard error.
     #[arg(long, env = "QUARANTINE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -102,6 +108,32 @@ struct Run {
     /// What is logged, such as info or quarantine_operator=debug.
     #[arg(long, env = "QUARANTINE_LOG", default_value = "info", value_name = "FILTER")]
     log: EnvFilter,
+
+    /// Send traces to this collector by OTLP over HTTP, such as http://collector:4318 (/v1/traces is added). Without one
+    /// there are none. OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS and
+    /// the OTEL_BSP variables hold as OpenTelemetry says.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<Collector>,
+
+    /// What is traced, in the form of --log.
+    #[arg(
+        long,
+        env = "QUARANTINE_TRACES",
+        value_name = "FILTER",
+        default_value = "warn,kube_runtime=info,kube_client=debug,quarantine_operator=debug"
+    )]
+    traces: EnvFilter,
+}
+
+impl TelemetryFlags {
+    fn start(self, runtime: &Runtime) -> anyhow::Result<Traces> {
+        let format = match self.log_format {
+            LogFormat::Text => telemetry::LogFormat::Text,
+            LogFormat::Json => telemetry::LogFormat::Json,
+        };
+        let collector = self.otlp_endpoint.map(|collector| (collector, self.traces));
+        telemetry::start(self.log, format, collector, runtime.handle())
+    }
 }
 
 #[derive(clap::Args)]
@@ -233,21 +265,13 @@ fn run(run: Run) -> anyhow::Result<()> {
         election,
         metrics_bind_address: BindAddress(of_metrics),
         health_probe_bind_address: BindAddress(of_probes),
-        log_format,
-        log,
+        telemetry,
     } = run;
-    let log_to_stderr = tracing_subscriber::fmt()
-        .with_env_filter(log)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match log_format {
-        LogFormat::Text => log_to_stderr.init(),
-        LogFormat::Json => log_to_stderr.json().init(),
-    }
+    let runtime = runtime()?;
+    let traces = telemetry.start(&runtime)?;
     let settings =
         Settings { resync: Duration::from_secs(resync_seconds), concurrency, node_name, ..Settings::default() };
     let election = election.election()?;
-    let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let fence = if election.is_some() { Fence::closed() } else { Fence::open() };
         let sessions = Sessions::from_environment().await.behind(fence.clone());
@@ -269,6 +293,7 @@ fn run(run: Run) -> anyhow::Result<()> {
             ),
         }
     });
+    traces.end();
     // A name that is still being looked up, or the like, must not keep the process.
     runtime.shutdown_background();
     ended
@@ -313,8 +338,8 @@ async fn missing(client: &kube::Client, sessions: &Sessions, wanted: &Check) -> 
     (needs.outcome(), said)
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Runtime::new().context("the runtime can't be started")
+fn runtime() -> anyhow::Result<Runtime> {
+    Runtime::new().context("the runtime can't be started")
 }
 
 async fn client() -> anyhow::Result<kube::Client> {

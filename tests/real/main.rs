@@ -18,6 +18,7 @@
 //! | `reasons` | the reasons of docs/reasons.md that no other test meets |
 //! | `recovery` | the operator cut off at every single call |
 //! | `replicas` | several of them, of which one leads |
+//! | `traces` | what an operator tells a collector, and what comes of one that is away |
 //!
 //! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
 
@@ -36,4 +37,5 @@ mod reasons;
 mod recovery;
 mod replicas;
 mod support;
+mod traces;
 mod wire;

@@ -1,5 +1,5 @@
-//! The Go tools of the stack: found in `KUBEBUILDER_ASSETS` or in the cache folder, else built from the versions that
-//! tools/go.mod pins. A build that is cut off leaves no half binary, and two at once wait for each other.
+//! The Go tools of the stack: found in `KUBEBUILDER_ASSETS` or in the cache folder, else built from the versions that the
+//! go.mod of their folder pins. A build that is cut off leaves no half binary, and two at once wait for each other.
 
 use std::env;
 use std::fs::{self, File, TryLockError};
@@ -47,20 +47,38 @@ impl Tool {
             Self::Helm => "helm.sh/helm/v4",
         }
     }
+
+    /// The folder whose go.mod pins it. Tools of one folder share their dependencies, and are built anew together.
+    fn sources(self) -> PathBuf {
+        match self {
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
+        }
+    }
+
+    /// The cache folder of exactly these versions, and of the sources of ours that lie beside their go.mod.
+    fn folder(self) -> Result<PathBuf> {
+        let sources = self.sources();
+        let mut files = vec![sources.join("go.mod"), sources.join("go.sum")];
+        files.extend(go_files(&sources)?);
+        let read = |file: &PathBuf| fs::read(file).with_context(|| format!("cannot read {}", file.display()));
+        let key = workspace::hash_key(files.iter().map(read).collect::<Result<Vec<_>>>()?);
+        let name = sources.file_name().unwrap_or_default().to_string_lossy();
+        Ok(workspace::cache_dir()?.join(format!("{name}-{key}")))
+    }
 }
 
 /// Where the binary lies, if it is there already.
 pub fn find(tool: Tool) -> Result<Option<PathBuf>> {
     let assets = env::var_os("KUBEBUILDER_ASSETS").map(|folder| Path::new(&folder).join(tool.name()));
-    let candidates = assets.into_iter().chain([folder()?.join(tool.name())]);
+    let candidates = assets.into_iter().chain([tool.folder()?.join(tool.name())]);
     Ok(candidates.into_iter().find(|candidate| candidate.is_file()))
 }
 
 /// Builds a tool into the cache folder, unless another process does so first.
 pub fn build(tool: Tool, progress: &Progress, cancel: &Cancel) -> Result<PathBuf> {
-    let version = required_version(tool.module())?;
+    let version = required_version(tool)?;
     let task = progress.start(format!("building {} {version} (once)", tool.name()));
-    let folder = folder()?;
+    let folder = tool.folder()?;
     let _lock = lock(&folder, &task)?;
     let built = folder.join(tool.name());
     if built.is_file() {
@@ -89,23 +107,24 @@ fn go_build(tool: Tool, version: &str, output: &Path) -> Command {
         }
     }
     let mut go = Command::new("go");
-    go.current_dir(sources()).env("CGO_ENABLED", "0").env("GOWORK", "off");
+    go.current_dir(tool.sources()).env("CGO_ENABLED", "0").env("GOWORK", "off");
     // Without DWARF a cold build takes two thirds of the time, and the servers run as fast. -v names each package.
     go.args(["build", "-v", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", &linker_flags, "-o"]);
     go.arg(output).arg(tool.package());
     go
 }
 
-/// The folder of go.mod.
+/// The folder of the control plane's go.mod.
 pub fn sources() -> PathBuf {
     workspace::root().join("tools")
 }
 
-/// The cache folder of exactly these versions.
-fn folder() -> Result<PathBuf> {
-    let read = |name| fs::read(sources().join(name)).with_context(|| format!("cannot read tools/{name}"));
-    let key = workspace::hash_key([read("go.mod")?, read("go.sum")?]);
-    Ok(workspace::cache_dir()?.join(format!("tools-{key}")))
+fn go_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "go"));
+    files.sort();
+    Ok(files)
 }
 
 /// Waits until no other process builds here, then clears away what a killed one left.
@@ -143,9 +162,11 @@ pub(crate) fn wanted_go_version() -> Option<String> {
     go_mod.lines().find_map(|line| line.strip_prefix("go ")).map(|version| version.trim().to_owned())
 }
 
-fn required_version(module: &str) -> Result<String> {
-    let go_mod = fs::read_to_string(sources().join("go.mod")).context("cannot read tools/go.mod")?;
-    find_requirement(&go_mod, module).with_context(|| format!("tools/go.mod doesn't require {module}"))
+fn required_version(tool: Tool) -> Result<String> {
+    let path = tool.sources().join("go.mod");
+    let go_mod = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let module = tool.module();
+    find_requirement(&go_mod, module).with_context(|| format!("{} doesn't require {module}", path.display()))
 }
 
 fn find_requirement(go_mod: &str, module: &str) -> Option<String> {
@@ -173,7 +194,7 @@ mod tests {
     #[test]
     fn go_mod_names_the_version_of_every_tool() {
         for tool in [Tool::Etcd, Tool::KubeApiserver, Tool::KubeControllerManager, Tool::Helm] {
-            required_version(tool.module()).unwrap();
+            required_version(tool).unwrap();
         }
         wanted_go_version().unwrap();
     }
