@@ -13,6 +13,7 @@ use commands::bench::bench;
 use commands::check::check;
 use commands::excerpts::excerpts;
 use commands::generate::write_crds;
+use commands::image::image;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
@@ -63,6 +64,8 @@ enum Command {
     Crds,
     /// Write docs/api.md anew from the custom resources' schemas
     Api,
+    /// Build the release image without a registry, with buildah, and run it; takes minutes
+    Image,
     /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
     Excerpts,
 }
@@ -88,6 +91,7 @@ fn run(command: Command) -> Result<()> {
         Command::Tools { parts } => tools(&parts),
         Command::Crds => write_crds(),
         Command::Api => write_api(),
+        Command::Image => image(),
         Command::Excerpts => excerpts(),
     }
 }

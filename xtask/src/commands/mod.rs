@@ -6,6 +6,8 @@ pub mod cargo;
 pub mod check;
 pub mod excerpts;
 pub mod generate;
+pub mod image;
+pub mod lint;
 pub mod report;
 pub mod stack;
 pub mod test;
