@@ -1,13 +1,16 @@
 //! `check --after-restore`: what the Quarantines record and what the interfaces in AWS show, held against each other.
 //! `check --before-uninstall`: what is held, by the API server alone. Both read only.
+//! `check` alone: what the operator needs and doesn't have. Reads only.
 //!
 //! | room | what happens there |
 //! |---|---|
+//! | [`needs`] | what the operator needs in the cluster and in AWS |
 //! | [`places`] | where to look, and the ways in (pure) |
 //! | [`report`] | what doesn't fit together, in words (pure) |
 //! | [`held`] | what an uninstall would strand, in words (pure) |
 
 pub mod held;
+pub mod needs;
 pub mod places;
 pub mod report;
 

@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use commands::api::write_api;
 use commands::bench::bench;
 use commands::check::check;
 use commands::excerpts::excerpts;
 use commands::generate::write_crds;
+use commands::image::image;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
@@ -66,6 +68,10 @@ enum Command {
     Crds,
     /// Write anew what is made for installing: the chart's CRDs and README, and deploy/base from the chart's defaults
     Chart,
+    /// Write docs/api.md anew from the custom resources' schemas
+    Api,
+    /// Build the release image without a registry, with buildah, and run it; takes minutes
+    Image,
     /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
     Excerpts,
 }
@@ -91,6 +97,8 @@ fn run(command: Command) -> Result<()> {
         Command::Tools { parts } => tools(&parts),
         Command::Crds => write_crds(),
         Command::Chart => write_chart(),
+        Command::Api => write_api(),
+        Command::Image => image(),
         Command::Excerpts => excerpts(),
     }
 }

@@ -23,10 +23,11 @@ pub enum Tool {
     Promtool,
     /// How Flux and Argo CD judge an object; ours, in tools/health.
     Health,
+    Actionlint,
 }
 
 impl Tool {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -35,6 +36,7 @@ impl Tool {
         Self::Prometheus,
         Self::Promtool,
         Self::Health,
+        Self::Actionlint,
     ];
 
     /// The file name of the binary.
@@ -48,6 +50,7 @@ impl Tool {
             Self::Prometheus => "prometheus",
             Self::Promtool => "promtool",
             Self::Health => "health",
+            Self::Actionlint => "actionlint",
         }
     }
 
@@ -61,6 +64,7 @@ impl Tool {
             Self::Prometheus => "github.com/prometheus/prometheus/cmd/prometheus",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
             Self::Health => ".",
+            Self::Actionlint => "github.com/rhysd/actionlint/cmd/actionlint",
         }
     }
 
@@ -73,6 +77,7 @@ impl Tool {
             Self::Kubeconform => "github.com/yannh/kubeconform",
             Self::Prometheus | Self::Promtool => "github.com/prometheus/prometheus",
             Self::Health => "sigs.k8s.io/cli-utils",
+            Self::Actionlint => "github.com/rhysd/actionlint",
         }
     }
 
@@ -83,6 +88,7 @@ impl Tool {
             Self::Kubeconform => sources().join("kubeconform"),
             Self::Prometheus | Self::Promtool => sources().join("prometheus"),
             Self::Health => sources().join("health"),
+            Self::Actionlint => sources().join("actionlint"),
         }
     }
 
@@ -90,7 +96,7 @@ impl Tool {
     fn tags(self) -> &'static str {
         match self {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => "",
-            Self::Kubeconform | Self::Health => "",
+            Self::Kubeconform | Self::Health | Self::Actionlint => "",
             // Without service discovery, and so without the SDKs of every cloud: targets are named one by one.
             Self::Prometheus | Self::Promtool => "remove_all_sd",
         }
