@@ -12,6 +12,7 @@
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
 //! | `metrics` | what /metrics, /livez and /readyz say of an operator, and when |
+//! | `needs` | `check`: what the operator needs, made missing in turn |
 //! | `plugin` | the kubectl plugin, as it is built |
 //! | `process` | the operator as its own process: start, survival, end |
 //! | `reasons` | the reasons of docs/reasons.md that no other test meets |
@@ -29,6 +30,7 @@ mod intake;
 mod lost;
 mod meant;
 mod metrics;
+mod needs;
 mod plugin;
 mod process;
 mod reasons;

@@ -18,6 +18,7 @@ pub enum Tool {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Actionlint,
 }
 
 impl Tool {
@@ -28,6 +29,7 @@ impl Tool {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
+            Self::Actionlint => "actionlint",
         }
     }
 
@@ -37,6 +39,7 @@ impl Tool {
             Self::KubeApiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Actionlint => "github.com/rhysd/actionlint/cmd/actionlint",
         }
     }
 
@@ -45,6 +48,7 @@ impl Tool {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
             Self::KubeApiserver | Self::KubeControllerManager => "k8s.io/kubernetes",
             Self::Helm => "helm.sh/helm/v4",
+            Self::Actionlint => "github.com/rhysd/actionlint",
         }
     }
 
@@ -52,6 +56,7 @@ impl Tool {
     fn sources(self) -> PathBuf {
         match self {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
+            Self::Actionlint => sources().join("actionlint"),
         }
     }
 
@@ -193,7 +198,7 @@ mod tests {
 
     #[test]
     fn go_mod_names_the_version_of_every_tool() {
-        for tool in [Tool::Etcd, Tool::KubeApiserver, Tool::KubeControllerManager, Tool::Helm] {
+        for tool in [Tool::Etcd, Tool::KubeApiserver, Tool::KubeControllerManager, Tool::Helm, Tool::Actionlint] {
             required_version(tool).unwrap();
         }
         wanted_go_version().unwrap();
