@@ -5,16 +5,19 @@ use clap::{Parser, Subcommand};
 use quarantine_operator::{
     api,
     aws::{Fence, LONGEST_CHANGE, Sessions},
-    check::{self, report::Outcome},
-    operate::{self, Candidate, Election, End, Endpoints, Operator, Settings, lease::Times},
+    check::{
+        self,
+        needs::{Lease, Wanted, rights::LEASE_NAME},
+        report::Outcome,
+    },
+    operate::{
+        self, Candidate, Election, End, Endpoints, Operator, Settings,
+        lease::Times,
+        telemetry::{self, Collector, Traces},
+    },
 };
-use std::{
-    io::{IsTerminal as _, Write as _},
-    net::SocketAddr,
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use tokio::runtime::Runtime;
 use tracing_subscriber::EnvFilter;
 
 /// Cuts EC2 instances off with their incident-response security group, and puts everything back exactly.
@@ -32,17 +35,33 @@ enum Command {
     /// It finds the cluster by KUBECONFIG or the pod's service account, and AWS by the SDK's standard settings
     /// (AWS_REGION, the pod's role, AWS_ENDPOINT_URL, …).
     Run(Box<Run>),
-    /// Compare what the Quarantines record with what the interfaces in AWS show. Changes nothing.
+    /// Say what the operator needs and doesn't have, in the cluster and in AWS. Changes nothing.
     ///
-    /// Exit code 0: they fit together; 1: something was found; 2: not everything could be looked at. Cluster and AWS are
-    /// found as by run.
+    /// Asked are the API server (version, clock, custom resources, this identity's rights), AWS (identity, and for each
+    /// class its roles, regions, rights and isolation group; EC2 is asked about changes with DryRun) and the queue of each
+    /// FindingSource. Run it as the operator runs, best in its pod: rights are those of whoever asks.
+    ///
+    /// With --after-restore, compare what the Quarantines record with what the interfaces in AWS show instead.
+    ///
+    /// Exit code 0: nothing is missing, and all fits together; 1: something is missing, or was found; 2: not everything
+    /// could be asked. Cluster and AWS are found as by run.
     Check(Check),
-    /// Print the CustomResourceDefinitions as YAML: quarantine-operator crds | kubectl apply --server-side -f -
+    /// Print the CustomResourceDefinitions: quarantine-operator crds | kubectl apply --server-side -f -
     Crds {
         /// Write one file per CRD into this directory instead.
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
+
+        /// The form in which they are printed.
+        #[arg(long, short, default_value = "yaml", value_name = "FORMAT", conflicts_with = "dir")]
+        output: CrdFormat,
     },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum CrdFormat {
+    Yaml,
+    Json,
 }
 
 #[derive(clap::Args)]
@@ -75,6 +94,13 @@ struct Run {
     #[command(flatten)]
     election: ElectionFlags,
 
+    #[command(flatten)]
+    telemetry: TelemetryFlags,
+}
+
+#[derive(clap::Args)]
+#[command(next_help_heading = "Log and traces")]
+struct TelemetryFlags {
     /// The form of the log on standard error.
     #[arg(long, env = "QUARANTINE_LOG_FORMAT", default_value = "text", value_name = "FORMAT")]
     log_format: LogFormat,
@@ -82,6 +108,32 @@ struct Run {
     /// What is logged, such as info or quarantine_operator=debug.
     #[arg(long, env = "QUARANTINE_LOG", default_value = "info", value_name = "FILTER")]
     log: EnvFilter,
+
+    /// Send traces to this collector by OTLP over HTTP, such as http://collector:4318 (/v1/traces is added). Without one
+    /// there are none. OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_TRACES_SAMPLER, OTEL_EXPORTER_OTLP_HEADERS and
+    /// the OTEL_BSP variables hold as OpenTelemetry says.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<Collector>,
+
+    /// What is traced, in the form of --log.
+    #[arg(
+        long,
+        env = "QUARANTINE_TRACES",
+        value_name = "FILTER",
+        default_value = "warn,kube_runtime=info,kube_client=debug,quarantine_operator=debug"
+    )]
+    traces: EnvFilter,
+}
+
+impl TelemetryFlags {
+    fn start(self, runtime: &Runtime) -> anyhow::Result<Traces> {
+        let format = match self.log_format {
+            LogFormat::Text => telemetry::LogFormat::Text,
+            LogFormat::Json => telemetry::LogFormat::Json,
+        };
+        let collector = self.otlp_endpoint.map(|collector| (collector, self.traces));
+        telemetry::start(self.log, format, collector, runtime.handle())
+    }
 }
 
 #[derive(clap::Args)]
@@ -97,7 +149,7 @@ struct ElectionFlags {
     lease_namespace: Option<String>,
 
     /// The name of the lease.
-    #[arg(long, env = "QUARANTINE_LEASE_NAME", default_value = "quarantine-operator", value_name = "NAME")]
+    #[arg(long, env = "QUARANTINE_LEASE_NAME", default_value = LEASE_NAME, value_name = "NAME")]
     lease_name: String,
 
     /// How long the others wait for a leader that is silent. More than 4 seconds, for what may be under way, longer than
@@ -135,12 +187,36 @@ impl ElectionFlags {
 struct Check {
     /// Look for what a restore of the cluster, lost objects or edited ones leave behind: tagged interfaces without a
     /// record, and recorded interfaces that are not isolated.
-    #[arg(long, required = true)]
+    #[arg(long)]
     after_restore: bool,
 
-    /// Look in this region too, beside those that classes and Quarantines name. May be given several times.
-    #[arg(long = "region", value_name = "REGION")]
+    /// After a restore, look in this region too, beside those that classes and Quarantines name. May be given several
+    /// times.
+    #[arg(long = "region", value_name = "REGION", requires = "after_restore")]
     regions: Vec<String>,
+
+    /// The form of the answers on standard output.
+    #[arg(long, short, default_value = "text", value_name = "FORMAT", conflicts_with = "after_restore")]
+    output: CheckFormat,
+
+    /// Ask for the rights of leader election, too.
+    #[arg(long, env = "QUARANTINE_LEADER_ELECT", value_name = "BOOL", default_value_t = false,
+          default_missing_value = "true", num_args = 0..=1, require_equals = true, action = clap::ArgAction::Set)]
+    leader_elect: bool,
+
+    /// The namespace of the lease, as of run.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAMESPACE")]
+    lease_namespace: Option<String>,
+
+    /// The name of the lease, as of run.
+    #[arg(long, env = "QUARANTINE_LEASE_NAME", default_value = LEASE_NAME, value_name = "NAME")]
+    lease_name: String,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum CheckFormat {
+    Text,
+    Json,
 }
 
 /// None: nothing is served.
@@ -167,8 +243,8 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().command {
         Command::Run(settings) => run(*settings),
         Command::Check(wanted) => return check(&wanted),
-        Command::Crds { dir: None } => print_crds(),
-        Command::Crds { dir: Some(dir) } => write_crds(&dir),
+        Command::Crds { dir: None, output } => print_crds(output),
+        Command::Crds { dir: Some(dir), output: _ } => write_crds(&dir),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -189,21 +265,13 @@ fn run(run: Run) -> anyhow::Result<()> {
         election,
         metrics_bind_address: BindAddress(of_metrics),
         health_probe_bind_address: BindAddress(of_probes),
-        log_format,
-        log,
+        telemetry,
     } = run;
-    let log_to_stderr = tracing_subscriber::fmt()
-        .with_env_filter(log)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr);
-    match log_format {
-        LogFormat::Text => log_to_stderr.init(),
-        LogFormat::Json => log_to_stderr.json().init(),
-    }
+    let runtime = runtime()?;
+    let traces = telemetry.start(&runtime)?;
     let settings =
         Settings { resync: Duration::from_secs(resync_seconds), concurrency, node_name, ..Settings::default() };
     let election = election.election()?;
-    let runtime = runtime()?;
     let ended = runtime.block_on(async {
         let fence = if election.is_some() { Fence::closed() } else { Fence::open() };
         let sessions = Sessions::from_environment().await.behind(fence.clone());
@@ -225,35 +293,53 @@ fn run(run: Run) -> anyhow::Result<()> {
             ),
         }
     });
+    traces.end();
     // A name that is still being looked up, or the like, must not keep the process.
     runtime.shutdown_background();
     ended
 }
 
 /// The exit codes are part of what it says: 2 for whatever keeps it from looking everywhere.
-fn check(Check { after_restore: _, regions }: &Check) -> ExitCode {
-    let looked = runtime().and_then(|runtime| {
+fn check(wanted: &Check) -> ExitCode {
+    let checked = runtime().and_then(|runtime| {
         runtime.block_on(async {
             let sessions = Sessions::from_environment().await;
-            let looked = check::after_restore(client().await?, &sessions, regions).await;
-            looked.context("the cluster can't be read: check its address, that the CRDs are applied, and the rights to list Quarantines and QuarantineClasses and to get the namespace kube-system")
+            let client = client().await?;
+            if !wanted.after_restore {
+                return Ok(missing(&client, &sessions, wanted).await);
+            }
+            let looked = check::after_restore(client, &sessions, &wanted.regions).await;
+            let report = looked.context("the cluster can't be read: check its address, that the CRDs are applied, and the rights to list Quarantines and QuarantineClasses and to get the namespace kube-system")?;
+            Ok((report.outcome(), report.to_string()))
         })
     });
-    let report = match looked {
-        Ok(report) => report,
+    let (outcome, said) = match checked {
+        Ok(checked) => checked,
         Err(error) => return failed(&error, ExitCode::from(2)),
     };
     // Whoever closes the pipe early still has the exit code.
-    let _ = write!(std::io::stdout().lock(), "{report}");
-    match report.outcome() {
+    let _ = write!(std::io::stdout().lock(), "{said}");
+    match outcome {
         Outcome::Clean => ExitCode::SUCCESS,
         Outcome::Found => ExitCode::from(1),
         Outcome::Incomplete => ExitCode::from(2),
     }
 }
 
-fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Runtime::new().context("the runtime can't be started")
+/// What the operator needs and doesn't have, in the form that was asked for.
+async fn missing(client: &kube::Client, sessions: &Sessions, wanted: &Check) -> (Outcome, String) {
+    let lease = || Lease { namespace: wanted.lease_namespace.clone(), name: wanted.lease_name.clone() };
+    let asked = Wanted { lease: wanted.leader_elect.then(lease), clock: jiff::Timestamp::now };
+    let needs = check::needs::needs(client, sessions, &asked).await;
+    let said = match wanted.output {
+        CheckFormat::Text => needs.to_string(),
+        CheckFormat::Json => format!("{:#}\n", needs.to_json()),
+    };
+    (needs.outcome(), said)
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    Runtime::new().context("the runtime can't be started")
 }
 
 async fn client() -> anyhow::Result<kube::Client> {
@@ -274,10 +360,18 @@ fn asked_to_stop() -> std::io::Result<impl Future<Output = ()> + Send + Sync + '
     })
 }
 
-fn print_crds() -> anyhow::Result<()> {
+fn print_crds(format: CrdFormat) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    for crd in api::crds() {
-        writeln!(out, "---\n{}", serde_saphyr::to_string(&crd)?.trim_end())?;
+    match format {
+        CrdFormat::Yaml => {
+            for crd in api::crds() {
+                writeln!(out, "---\n{}", serde_saphyr::to_string(&crd)?.trim_end())?;
+            }
+        }
+        CrdFormat::Json => {
+            let list = serde_json::json!({"apiVersion": "v1", "kind": "List", "items": api::crds()});
+            writeln!(out, "{list:#}")?;
+        }
     }
     Ok(())
 }

@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
+use tracing::{Instrument as _, Span};
 
 /// A call that answers for several keys at once.
 pub trait Batched: Send + Sync + 'static {
@@ -63,6 +64,8 @@ struct Desk<B: Batched> {
 struct Asker<B: Batched> {
     key: B::Key,
     answer: oneshot::Sender<Result<B::Answer, Problem>>,
+    /// What it asks for. A call that several share is traced in that of the first.
+    span: Span,
 }
 
 impl<B: Batched> Batches<B> {
@@ -84,7 +87,7 @@ impl<B: Batched> Batches<B> {
             if desk.queue.len() >= B::WAITING {
                 return Err(too_many::<B>());
             }
-            desk.queue.push_back(Asker { key, answer });
+            desk.queue.push_back(Asker { key, answer, span: Span::current() });
             if desk.serving < B::AT_ONCE {
                 desk.serving += 1;
                 let serving = Serving { shared: self.0.clone(), parts: Vec::new(), over: false };
@@ -147,9 +150,10 @@ impl<B: Batched> Serving<B> {
 
     async fn answer(&mut self, mut askers: Vec<Asker<B>>) {
         let keys = keys_of(&askers);
-        match self.shared.batched.call(keys.iter().cloned().collect()).await {
+        let span = askers.first().map_or_else(Span::none, |first| first.span.clone());
+        match self.shared.batched.call(keys.iter().cloned().collect()).instrument(span).await {
             Ok(answers) => {
-                for Asker { key, answer } in askers {
+                for Asker { key, answer, .. } in askers {
                     // Who is gone needs no answer.
                     let _ = answer.send(Ok(answers.get(&key).cloned().unwrap_or_default()));
                 }

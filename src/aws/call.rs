@@ -1,5 +1,5 @@
-//! The one way to make a call: counted, timed, logged at debug, its error translated. What is called is the caller's
-//! business.
+//! The one way to make a call: counted, timed, logged and traced at debug, its error translated. What is called is the
+//! caller's business.
 
 use super::Problem;
 use super::budget::Budget;
@@ -10,6 +10,7 @@ use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::operation::RequestId;
 use std::error::Error as StdError;
 use std::time::Instant;
+use tracing::{Instrument as _, debug_span, field::Empty};
 
 /// Where and as whom calls are made; names them in the log and in errors.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +40,7 @@ impl Paced {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        self.budget.take(operation).await?;
+        self.budget.take(operation).instrument(debug_span!("wait for AWS' rate", operation)).await?;
         self.session.call(operation, call).await
     }
 }
@@ -54,11 +55,17 @@ impl Session {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
+        let Self { account_id: account, region, role_arn, metrics } = self;
+        // The attributes are named as in OpenTelemetry's semantic conventions for AWS SDK clients.
+        let span = debug_span!(
+            "AWS", otel.name = operation, otel.kind = "client", otel.status_code = Empty, rpc.system.name = "aws-api",
+            rpc.method = operation, cloud.account.id = account, cloud.region = region, aws.request_id = Empty,
+            error.type = Empty
+        );
         let began = Instant::now();
-        let outcome = call.await;
+        let outcome = call.instrument(span.clone()).await;
         let took = began.elapsed();
         let milliseconds = took.as_millis() as u64;
-        let Self { account_id: account, region, role_arn, metrics } = self;
         match outcome {
             Ok(answer) => {
                 tracing::debug!(operation, account, region, milliseconds, "AWS answered");
@@ -69,6 +76,8 @@ impl Session {
                 // Not its Debug form: that holds the whole answer, which may be one with credentials in it.
                 let (code, request_id, said, why) = (error.code(), error.request_id(), error.message(), chain(&error));
                 tracing::debug!(operation, account, region, milliseconds, code, request_id, said, why, "AWS refused");
+                span.record("otel.status_code", "ERROR").record("error.type", code.unwrap_or("no answer"));
+                span.record("aws.request_id", request_id);
                 metrics.aws_called(operation, code.map_or(Outcome::NoAnswer, Outcome::Code), took);
                 let problem = problem_of(operation, role_arn.as_deref(), &error);
                 if problem.reason == Reason::Throttled {

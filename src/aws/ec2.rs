@@ -5,15 +5,18 @@
 //! eventually consistent ("Ensure idempotency and eventual consistency", Amazon EC2 Developer Guide). Changing calls
 //! are sent once; after `AwsUnavailable` a change may or may not have been made. All calls keep to AWS' rates (`budget`).
 
+mod dry_run;
+
+pub use dry_run::Change;
+
 use super::budget::Budget;
 use super::call::{Paced, Session};
 use super::convert::{ec2 as convert, required};
 use super::fence::Fence;
 use super::model::{GroupRule, Instance, Interface, SecurityGroup, Tags};
-use super::problem::{Disposition, Problem};
+use super::problem::Problem;
 use super::reads::{FILTER_VALUES, GROUPS, INTERFACES, PAGE, Reader, SharedReads};
 use super::settings;
-use crate::api::Reason;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
@@ -139,24 +142,6 @@ impl Ec2 {
         let call = self.changes.modify_network_interface_attribute().network_interface_id(interface_id);
         let call = call.set_groups(Some(groups.to_vec())).send();
         self.session.call("ec2:ModifyNetworkInterfaceAttribute", call).await.map(drop)
-    }
-
-    /// Whether [`Self::set_groups`] would be permitted; changes nothing. AWS checks permissions only, not whether the
-    /// groups exist or fit ("DryRun" in "Common query parameters", Amazon EC2 API Reference).
-    pub async fn may_set_groups(&self, interface_id: &str, groups: &[String]) -> Result<(), Problem> {
-        const OPERATION: &str = "ec2:ModifyNetworkInterfaceAttribute";
-        let call = self.changes.modify_network_interface_attribute().network_interface_id(interface_id).dry_run(true);
-        match self.session.call(OPERATION, call.set_groups(Some(groups.to_vec())).send()).await {
-            Err(problem) if problem.code.as_deref() == Some("DryRunOperation") => Ok(()),
-            Err(problem) => Err(problem),
-            Ok(_) => Err(Problem::new(
-                Disposition::Stop,
-                Reason::AwsRefused,
-                format!(
-                    "{OPERATION} with DryRun was answered as if it had been made. Check the endpoint: it isn't EC2."
-                ),
-            )),
-        }
     }
 
     /// Puts the same tags on all these resources, of which one call takes 1,000. No tags or no resources: no call.

@@ -8,7 +8,7 @@
 //! | [`queue`] | queues and their messages as plain types (pure) |
 //! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
-//! | `ec2` | the calls to EC2, one function each |
+//! | `ec2` | the calls to EC2, one function each; `ec2::dry_run`: whether changes would be permitted |
 //! | `reads` | the reads of EC2 that all who look at the same time share |
 //! | `security_hub` | the calls to Security Hub |
 //! | `sqs` | the calls to SQS |
@@ -42,7 +42,7 @@ mod sessions;
 mod settings;
 mod sqs;
 
-pub use ec2::Ec2;
+pub use ec2::{Change, Ec2};
 pub use fence::Fence;
 pub use place::{Place, Role};
 pub use problem::{Disposition, Problem};

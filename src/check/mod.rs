@@ -1,11 +1,13 @@
 //! `check --after-restore`: what the Quarantines record and what the interfaces in AWS show, held against each other.
-//! Reads only.
+//! `check` alone: what the operator needs and doesn't have. Reads only.
 //!
 //! | room | what happens there |
 //! |---|---|
+//! | [`needs`] | what the operator needs in the cluster and in AWS |
 //! | [`places`] | where to look, and the ways in (pure) |
 //! | [`report`] | what doesn't fit together, in words (pure) |
 
+pub mod needs;
 pub mod places;
 pub mod report;
 

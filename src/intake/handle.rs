@@ -54,6 +54,7 @@ pub struct Desk<'a> {
 
 impl Desk<'_> {
     /// Handles one message and counts what became of it.
+    #[tracing::instrument(level = "debug", name = "handle a message", skip_all, fields(messaging.message.id = message.id))]
     pub async fn handle(&self, message: &QueueMessage, counters: &mut Counters) -> Handled {
         let event = match parse(&message.body) {
             Ok(event) => event,

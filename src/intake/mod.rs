@@ -34,6 +34,7 @@ mod source;
 mod tests;
 pub mod text;
 
+pub use custom_action::arn as custom_action_arn;
 pub use parse::{Event, Trigger, Unreadable, parse};
 pub use plan::{Approval, Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};
-pub use source::{Intake, place, reconcile};
+pub use source::{Intake, place, place_of, reconcile};

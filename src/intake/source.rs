@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::{Counters, CustomAction, DeletionPolicy, FindingSource, FindingSourceSpec, FindingSourceStatus, Time},
-    aws::{Place, Problem, Role, Sqs, queue::QueueSight},
+    aws::{Identity, Place, Problem, Role, Sqs, queue::QueueSight},
     metrics::QueueDepth,
     quarantine::{Context, Error, in_time},
 };
@@ -115,14 +115,18 @@ pub async fn reconcile(source: Arc<FindingSource>, intake: &Intake) -> Result<Op
 
 /// Where and as whom a source's queue is read: the account in its URL.
 pub async fn place(context: &Context, spec: &FindingSourceSpec) -> Result<Place, Problem> {
-    let own = context.sessions.own_identity().await?;
+    Ok(place_of(&context.sessions.own_identity().await?, spec))
+}
+
+/// The same, for an operator of this identity.
+pub fn place_of(own: &Identity, spec: &FindingSourceSpec) -> Place {
     // The API server holds the URL's form: host, account, name.
     let account_id = spec.queue_url.rsplit('/').nth(1).unwrap_or_default().to_owned();
     let role = spec.assume_role.as_ref().map(|role| {
         let named = Role::named(&own.partition, &account_id, &role.role_name, role.external_id.as_ref());
         named.with_session_name(role.session_name.as_ref())
     });
-    Ok(Place { account_id, region: spec.region.clone(), role })
+    Place { account_id, region: spec.region.clone(), role }
 }
 
 /// The custom action and the queue, looked at once a minute: what stands in the way, and the queue where it was seen.

@@ -1,5 +1,5 @@
-//! What keeps the process running: leader election, watches, the controller, back-off, probes and metrics over HTTP,
-//! shutdown. Nothing here decides about a claim.
+//! What keeps the process running: leader election, watches, the controller, back-off, probes and metrics over HTTP, log
+//! and traces, shutdown. Nothing here decides about a claim.
 
 mod backoff;
 mod controller;
@@ -12,6 +12,7 @@ mod put_back;
 mod replica;
 mod serve;
 mod sources;
+pub mod telemetry;
 mod watches;
 
 pub use controller::{End, Operator, Settings};

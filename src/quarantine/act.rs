@@ -17,6 +17,7 @@ use futures::future::join_all;
 /// Does the recorded actions. None: nothing is left that another round would have to look at.
 ///
 /// Errors: the API server's only (a managed group is written into its class's status); AWS' are outcomes.
+#[tracing::instrument(level = "debug", skip_all)]
 pub async fn act(context: &Context, world: &World, recorded: &Recorded) -> Result<Option<Outcomes>, Error> {
     if recorded.actions().is_empty() {
         return Ok(None);

@@ -48,6 +48,7 @@ impl Recorded {
 ///
 /// Errors: a conflict when somebody else wrote the claim since it was read, NotLeading when another replica may lead by
 /// now; nothing is acted on then.
+#[tracing::instrument(level = "debug", skip_all)]
 pub async fn record(context: &Context, world: &World, decision: Decision) -> Result<Recorded, Error> {
     let Decision { finalizer, status, actions, notes, again } = decision;
     let read = &world.facts.claim;

@@ -14,11 +14,13 @@
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
 //! | `metrics` | what /metrics, /livez and /readyz say of an operator, and when |
+//! | `needs` | `check`: what the operator needs, made missing in turn |
 //! | `plugin` | the kubectl plugin, as it is built |
 //! | `process` | the operator as its own process: start, survival, end |
 //! | `reasons` | the reasons of docs/reasons.md that no other test meets |
 //! | `recovery` | the operator cut off at every single call |
 //! | `replicas` | several of them, of which one leads |
+//! | `traces` | what an operator tells a collector, and what comes of one that is away |
 //!
 //! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
 
@@ -32,10 +34,12 @@ mod intake;
 mod lost;
 mod meant;
 mod metrics;
+mod needs;
 mod plugin;
 mod process;
 mod reasons;
 mod recovery;
 mod replicas;
 mod support;
+mod traces;
 mod wire;

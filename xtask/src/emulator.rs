@@ -1,5 +1,4 @@
-//! The AWS emulator (tools/aws-emulator, a Python package over moto) and the virtual environment that it runs in,
-//! which lies in the cache folder, keyed by the pinned requirements and the Python version.
+//! The AWS emulator (tools/aws-emulator, a Python package over moto), and as what environment it runs in.
 //! What the emulator does with a call is not known here.
 
 use std::env;
@@ -8,66 +7,37 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::Result;
 
 use crate::http;
-use crate::job::{self, Cancel};
+use crate::job::Cancel;
 use crate::process::Running;
 use crate::progress::Progress;
-use crate::run_dir::{self, RunDir};
-use crate::tools::wait_for_lock;
+use crate::python_environment::PythonEnvironment;
+use crate::run_dir::RunDir;
 use crate::workspace;
 
 const READY_WITHIN: Duration = Duration::from_secs(90);
-/// Written last, so that an environment that was cut off is not taken for a whole one.
-const COMPLETE: &str = ".complete";
 
 /// The folder of the Python package.
 pub fn sources() -> PathBuf {
     workspace::root().join("tools/aws-emulator")
 }
 
+const ENVIRONMENT: PythonEnvironment = PythonEnvironment {
+    name: "emulator",
+    what: "the AWS emulator",
+    requirements: "tools/aws-emulator/requirements.txt",
+};
+
 /// The Python of the emulator's environment, if that is there already.
 pub fn find_python() -> Result<Option<PathBuf>> {
-    let folder = environment()?;
-    Ok(folder.join(COMPLETE).is_file().then(|| python_of(&folder)))
+    ENVIRONMENT.find()
 }
 
 /// Makes the environment, unless another process does so first, and answers its Python.
 pub fn build_environment(progress: &Progress, cancel: &Cancel) -> Result<PathBuf> {
-    let task = progress.start("installing the AWS emulator (once)");
-    let folder = environment()?;
-    let _lock = wait_for_lock(&folder, &task)?;
-    let python = python_of(&folder);
-    if folder.join(COMPLETE).is_file() {
-        task.done("by another process");
-        return Ok(python);
-    }
-    let log = run_dir::logs().join("build-emulator.log");
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(folder.join("venv"));
-    job::run("python3 -m venv", venv, &log, &task, cancel)?;
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--require-hashes", "-r"]);
-    pip.arg(sources().join("requirements.txt"));
-    job::run("pip install of the AWS emulator's requirements", pip, &log, &task, cancel)?;
-    fs::write(folder.join(COMPLETE), "").context("cannot mark the emulator's environment as complete")?;
-    task.done("done");
-    Ok(python)
-}
-
-fn environment() -> Result<PathBuf> {
-    let requirements =
-        fs::read(sources().join("requirements.txt")).context("cannot read tools/aws-emulator/requirements.txt")?;
-    let version = Command::new("python3").args(["-c", "import sys; print(sys.prefix, sys.version)"]).output();
-    let version = version.context("cannot run python3: install it, with venv")?;
-    ensure!(version.status.success(), "python3 does not run: {}", String::from_utf8_lossy(&version.stderr).trim());
-    let key = workspace::hash_key([&requirements, &version.stdout]);
-    Ok(workspace::cache_dir()?.join(format!("emulator-{key}")))
-}
-
-fn python_of(environment: &Path) -> PathBuf {
-    environment.join("venv/bin/python")
+    ENVIRONMENT.build(progress, cancel)
 }
 
 /// `python` with the emulator's package importable, and without the caller's own AWS settings.

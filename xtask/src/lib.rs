@@ -3,7 +3,8 @@
 //!
 //! - [`stack`]: starts the parts together, hands out what a client needs, and stops them whatever happens
 //! - [`control_plane`]: etcd, kube-apiserver, kube-controller-manager: their flags and when each is ready
-//! - [`emulator`]: the AWS emulator, and the Python environment that it runs in
+//! - [`emulator`]: the AWS emulator
+//! - [`python_environment`]: Python environments with pinned packages, for the emulator and for hadolint
 //! - [`tools`]: finds the Go tools, or builds them into the cache folder
 //! - [`setup`]: what has to be there before a stack can start, and how it gets there
 //! - [`prerequisites`]: programs that a person installs, named all at once
@@ -22,6 +23,7 @@ pub mod kubeconfig;
 pub mod prerequisites;
 pub mod process;
 pub mod progress;
+pub mod python_environment;
 pub mod run_dir;
 pub mod setup;
 pub mod stack;

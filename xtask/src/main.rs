@@ -8,10 +8,12 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
+use commands::api::write_api;
 use commands::bench::bench;
 use commands::check::check;
 use commands::excerpts::excerpts;
 use commands::generate::write_crds;
+use commands::image::image;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
@@ -60,6 +62,10 @@ enum Command {
     },
     /// Write crds/*.yaml anew from src/api
     Crds,
+    /// Write docs/api.md anew from the custom resources' schemas
+    Api,
+    /// Build the release image without a registry, with buildah, and run it; takes minutes
+    Image,
     /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
     Excerpts,
 }
@@ -84,6 +90,8 @@ fn run(command: Command) -> Result<()> {
         Command::Stack { controller_manager, no_emulator } => stack(controller_manager, !no_emulator),
         Command::Tools { parts } => tools(&parts),
         Command::Crds => write_crds(),
+        Command::Api => write_api(),
+        Command::Image => image(),
         Command::Excerpts => excerpts(),
     }
 }

@@ -22,10 +22,11 @@ pub enum Tool {
     Promtool,
     /// How Flux and Argo CD judge an object; ours, in tools/health.
     Health,
+    Actionlint,
 }
 
 impl Tool {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
@@ -33,6 +34,7 @@ impl Tool {
         Self::Prometheus,
         Self::Promtool,
         Self::Health,
+        Self::Actionlint,
     ];
 
     /// The file name of the binary.
@@ -45,6 +47,7 @@ impl Tool {
             Self::Prometheus => "prometheus",
             Self::Promtool => "promtool",
             Self::Health => "health",
+            Self::Actionlint => "actionlint",
         }
     }
 
@@ -57,6 +60,7 @@ impl Tool {
             Self::Prometheus => "github.com/prometheus/prometheus/cmd/prometheus",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
             Self::Health => ".",
+            Self::Actionlint => "github.com/rhysd/actionlint/cmd/actionlint",
         }
     }
 
@@ -68,6 +72,7 @@ impl Tool {
             Self::Helm => "helm.sh/helm/v4",
             Self::Prometheus | Self::Promtool => "github.com/prometheus/prometheus",
             Self::Health => "sigs.k8s.io/cli-utils",
+            Self::Actionlint => "github.com/rhysd/actionlint",
         }
     }
 
@@ -77,15 +82,16 @@ impl Tool {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
             Self::Prometheus | Self::Promtool => sources().join("prometheus"),
             Self::Health => sources().join("health"),
+            Self::Actionlint => sources().join("actionlint"),
         }
     }
 
     /// Build tags.
     fn tags(self) -> &'static str {
         match self {
-            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm | Self::Health => "",
             // Without service discovery, and so without the SDKs of every cloud: targets are named one by one.
             Self::Prometheus | Self::Promtool => "remove_all_sd",
+            _ => "",
         }
     }
 

@@ -113,17 +113,7 @@ pub fn hub(facts: &Facts, class: &QuarantineClass, finding_id: &str, region: &st
             }
         },
     };
-    let partition = &facts.operator.partition;
-    let through_hub_role = hub.and_then(|hub| {
-        let name = hub.role_name.as_ref()?;
-        Some(Role::named(partition, &account_id, name, hub.external_id.as_ref()))
-    });
-    let through_class_role = || {
-        let role = class.spec.assume_role.as_ref().filter(|_| account_id != *own)?;
-        let named = Role::named(partition, &account_id, &role.role_name, role.external_id.as_ref());
-        Some(named.with_session_name(role.session_name.as_ref()))
-    };
-    let role = through_hub_role.or_else(through_class_role);
+    let role = hub_role(class, &facts.operator.partition, own, &account_id);
     if role.is_none() && account_id != *own {
         return Err(stop(
             Reason::AccountNotAllowed,
@@ -135,6 +125,22 @@ pub fn hub(facts: &Facts, class: &QuarantineClass, finding_id: &str, region: &st
     }
     let region = hub.and_then(|hub| hub.region.clone()).unwrap_or_else(|| region.to_owned());
     Ok(Place { account_id, region, role })
+}
+
+/// The role with which Security Hub is asked in that account: the one that the class names for it, else in another account
+/// than the operator's the class's own.
+pub fn hub_role(class: &QuarantineClass, partition: &str, own: &str, account_id: &str) -> Option<Role> {
+    let through_hub_role = || {
+        let hub = class.spec.security_hub.as_ref()?;
+        let name = hub.role_name.as_ref()?;
+        Some(Role::named(partition, account_id, name, hub.external_id.as_ref()))
+    };
+    let through_class_role = || {
+        let role = class.spec.assume_role.as_ref().filter(|_| account_id != own)?;
+        let named = Role::named(partition, account_id, &role.role_name, role.external_id.as_ref());
+        Some(named.with_session_name(role.session_name.as_ref()))
+    };
+    through_hub_role().or_else(through_class_role)
 }
 
 /// What was resolved before. Only the operator writes it, once, from what Security Hub said.

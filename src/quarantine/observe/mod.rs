@@ -22,6 +22,7 @@ use std::collections::{BTreeSet, HashSet};
 /// What Kubernetes says about the claim; none if it no longer exists.
 ///
 /// The claim is read afresh before its first record and before its release: the store is a cache.
+#[tracing::instrument(level = "debug", name = "observe", skip_all)]
 pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Facts>, Error> {
     let deleting = cached.metadata.deletion_timestamp.is_some();
     let claim = if holds(cached) && !deleting {
@@ -54,6 +55,7 @@ pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Fact
 }
 
 /// The facts of the next round: the claim as it was recorded, the class afresh where its status was written.
+#[tracing::instrument(level = "debug", name = "observe", skip_all)]
 pub async fn facts_after(
     context: &Context,
     facts: Facts,
@@ -71,6 +73,7 @@ pub async fn facts_after(
 }
 
 /// The whole picture: the facts, and a look at AWS where policy lets the claim have one.
+#[tracing::instrument(level = "debug", name = "observe", skip_all)]
 pub async fn world(context: &Context, mut facts: Facts, outcomes: Outcomes) -> Result<World, Error> {
     let sight = match context.sessions.own_identity().await {
         Ok(own) => {

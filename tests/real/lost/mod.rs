@@ -130,7 +130,7 @@ fn backed_up(claim: &Quarantine) -> Value {
 
 /// Takes everything of earlier tests away, so that a check of the whole cluster sees this test's things alone. No
 /// operator may run.
-async fn clear(desk: &Desk) {
+pub async fn clear(desk: &Desk) {
     let client = &desk.client;
     let claims: Api<Quarantine> = Api::all(client.clone());
     for claim in claims.list(&Default::default()).await.expect("a list") {

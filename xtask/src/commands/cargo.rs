@@ -3,7 +3,7 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Result, bail, ensure};
 use serde::Deserialize;
@@ -71,4 +71,12 @@ pub fn run_operator(arguments: &[&str]) -> Result<()> {
     let status = spawn(command)?.wait()?;
     ensure!(status.success(), "quarantine-operator {} failed ({status})", arguments.join(" "));
     Ok(())
+}
+
+/// What the operator's own command line prints.
+pub fn read_from_operator(arguments: &[&str]) -> Result<String> {
+    let mut command = cargo(&["run", "--quiet", "--bin", "quarantine-operator", "--"]);
+    let output = command.args(arguments).stderr(Stdio::inherit()).output()?;
+    ensure!(output.status.success(), "quarantine-operator {} failed ({})", arguments.join(" "), output.status);
+    Ok(String::from_utf8(output.stdout)?)
 }

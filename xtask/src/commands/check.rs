@@ -8,8 +8,10 @@ use anyhow::{Context, Result, ensure};
 use xtask::emulator::{self, python_command};
 use xtask::workspace;
 
+use super::api::check_api;
 use super::cargo::{cargo, pass_through};
 use super::generate::check_crds;
+use super::lint::{check_dockerfile, check_workflows};
 use super::report::Report;
 
 /// Where the CloudFormation templates are.
@@ -27,7 +29,10 @@ pub fn add_checks(report: &mut Report) {
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
     report.try_step("clippy", || pass_through(cargo(&clippy)));
     report.try_step("generated files", check_crds);
+    report.try_step("API reference", check_api);
     report.try_step("CloudFormation templates", check_templates);
+    report.try_step("Dockerfile", check_dockerfile);
+    report.try_step("workflows", check_workflows);
 }
 
 /// cfn-lint, of the version that the emulator's environment pins. What it only remarks fails too.
