@@ -68,10 +68,12 @@ fn finished(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
         crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut()?.open_api_v3_schema.as_mut());
     for schema in schemas {
         finish(schema);
-        // kstatus reads an object without any status as done; with this, a fresh object reads as in progress.
-        if crd.spec.scope == "Namespaced"
-            && let Some(status) = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"))
-        {
+        // kstatus reads an object without any status as done; with this, a fresh object reads as in progress. A class is
+        // in force at once: nobody writes which generation of it was seen.
+        let status = schema.properties.as_mut().and_then(|properties| properties.get_mut("status"));
+        let says_what_was_seen =
+            |status: &JSONSchemaProps| status.properties.iter().flatten().any(|(name, _)| name == "observedGeneration");
+        if let Some(status) = status.filter(|status| says_what_was_seen(status)) {
             status.default = Some(JSON(serde_json::json!({ "observedGeneration": -1 })));
         }
     }

@@ -55,7 +55,9 @@ define! {
     OLDEST_UNCONTAINED: Gauge "quarantine_oldest_uncontained_seconds" ["class"] "seconds",
         "Age of the oldest Quarantine with mode Enforce, neither suspended nor deleted, that is not Contained=True; 0 if there is none";
     OLDEST_UNRELEASED: Gauge "quarantine_oldest_unreleased_seconds" ["class"] "seconds",
-        "Time since the deletion of the Quarantine that has waited longest for its release; 0 if there is none";
+        "Time since the deletion of the Quarantine that has waited longest for its release, those aside that wait for a person's approval; 0 if there is none";
+    OLDEST_HELD_RELEASE: Gauge "quarantine_oldest_held_release_seconds" ["class"] "seconds",
+        "Time since the deletion of the Quarantine that was deleted first of those whose release waits for a person's approval (ReleaseHeld); 0 if there is none";
     HELD_INSTANCES: Gauge "quarantine_held_instances" ["class"] "instances",
         "Instances that the class holds, those being given back included";
     LIMIT_INSTANCES: Gauge "quarantine_limit_instances" ["class"] "instances",

@@ -8,8 +8,8 @@ use crate::{
     metrics::{
         Metrics, Snapshot,
         definitions::{
-            HELD_INSTANCES, INTERFACES, LIMIT_INSTANCES, OBJECTS, OLDEST_UNCONTAINED, OLDEST_UNRELEASED,
-            SOURCE_DEAD_LETTERS, SOURCE_QUEUE,
+            HELD_INSTANCES, INTERFACES, LIMIT_INSTANCES, OBJECTS, OLDEST_HELD_RELEASE, OLDEST_UNCONTAINED,
+            OLDEST_UNRELEASED, SOURCE_DEAD_LETTERS, SOURCE_QUEUE,
         },
     },
     quarantine::{Stores, named_instance},
@@ -70,7 +70,7 @@ fn add_claims(snapshot: &mut Snapshot, classes: &Classes, claims: &[Arc<Quaranti
     for (class, limit) in &classes.limits {
         let label = || [class.clone().into()];
         snapshot.add(&LIMIT_INSTANCES, label(), f64::from(*limit));
-        for gauge in [&HELD_INSTANCES, &OLDEST_UNCONTAINED, &OLDEST_UNRELEASED] {
+        for gauge in [&HELD_INSTANCES, &OLDEST_UNCONTAINED, &OLDEST_UNRELEASED, &OLDEST_HELD_RELEASE] {
             snapshot.add(gauge, label(), 0.0);
         }
     }
@@ -90,7 +90,8 @@ fn add_claims(snapshot: &mut Snapshot, classes: &Classes, claims: &[Arc<Quaranti
         }
         let since = |then: Timestamp| now.duration_since(then).max(SignedDuration::ZERO).as_secs_f64();
         if let Some(deleted) = &claim.metadata.deletion_timestamp {
-            snapshot.raise(&OLDEST_UNRELEASED, [label()], since(deleted.0));
+            let gauge = if waits_for_approval(claim) { &OLDEST_HELD_RELEASE } else { &OLDEST_UNRELEASED };
+            snapshot.raise(gauge, [label()], since(deleted.0));
         } else if waits_for_containment(claim) {
             let created = claim.creation_timestamp().map_or(now, |time| time.0);
             snapshot.raise(&OLDEST_UNCONTAINED, [label()], since(created));
@@ -107,6 +108,12 @@ fn waits_for_containment(claim: &Quarantine) -> bool {
     let contained =
         conditions.any(|condition| condition.is(ConditionType::Contained) && condition.status == ConditionStatus::True);
     claim.spec.mode == Mode::Enforce && !claim.spec.suspend && !contained
+}
+
+/// Whether its release waits for a person.
+fn waits_for_approval(claim: &Quarantine) -> bool {
+    let mut conditions = claim.status.iter().flat_map(|status| &status.conditions);
+    conditions.any(|condition| condition.is(ConditionType::Ready) && condition.reason == Reason::ReleaseHeld.as_str())
 }
 
 fn add_queues(snapshot: &mut Snapshot, metrics: &Metrics, sources: &[Arc<FindingSource>]) {
@@ -216,6 +223,20 @@ mod tests {
         ]);
         assert_has(&lines, "quarantine_oldest_uncontained_seconds{class=\"ir\"} 200.0");
         assert_has(&lines, "quarantine_oldest_unreleased_seconds{class=\"ir\"} 30.0");
+    }
+
+    #[test]
+    fn a_release_that_waits_for_a_person_is_told_apart_from_one_that_is_stuck() {
+        let deleted = |ago| json!({"deletionTimestamp": Timestamp::from_second(NOW - ago).unwrap()});
+        let waits = json!({"type": "Ready", "status": "False", "reason": "ReleaseHeld", "message": "",
+            "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        let lines = shows(&[
+            claim(1, 900, Some("ir"), json!({"metadata": deleted(600), "status": {"conditions": [waits]}})),
+            claim(2, 900, Some("ir"), json!({"metadata": deleted(40)})),
+        ]);
+        assert_has(&lines, "quarantine_oldest_held_release_seconds{class=\"ir\"} 600.0");
+        assert_has(&lines, "quarantine_oldest_unreleased_seconds{class=\"ir\"} 40.0");
+        assert_has(&lines, "quarantine_oldest_held_release_seconds{class=\"other\"} 0.0");
     }
 
     #[test]

@@ -3,11 +3,14 @@
 //!
 //! | module | what is proved there |
 //! |---|---|
+//! | `alerts` | the alert rules and the dashboard, by promtool and by a Prometheus that scrapes an operator |
 //! | `api` | what the API server refuses, and with which words |
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
 //! | `findings` | findings as targets, what they are told, sources of Quarantines |
+//! | `install` | the chart and deploy/, with the real helm and kustomize |
 //! | `intake` | bursts of findings, through deaths of the operator and an API server that is away |
+//! | `gitops` | how kstatus and Argo CD read objects in each state, and the examples for Flux and Argo CD |
 //! | `hard` | what goes wrong in a real organisation |
 //! | `meant` | releases that wait for a person |
 //! | `lost` | records lost, forged or older than what was done; `check --after-restore` |
@@ -22,10 +25,13 @@
 //!
 //! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
 
+mod alerts;
 mod api;
 mod e2e;
 mod findings;
+mod gitops;
 mod hard;
+mod install;
 mod intake;
 mod lost;
 mod meant;

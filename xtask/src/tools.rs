@@ -18,10 +18,27 @@ pub enum Tool {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Kubeconform,
+    Prometheus,
+    Promtool,
+    /// How Flux and Argo CD judge an object; ours, in tools/health.
+    Health,
     Actionlint,
 }
 
 impl Tool {
+    pub const ALL: [Self; 9] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Helm,
+        Self::Kubeconform,
+        Self::Prometheus,
+        Self::Promtool,
+        Self::Health,
+        Self::Actionlint,
+    ];
+
     /// The file name of the binary.
     pub fn name(self) -> &'static str {
         match self {
@@ -29,6 +46,10 @@ impl Tool {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
+            Self::Kubeconform => "kubeconform",
+            Self::Prometheus => "prometheus",
+            Self::Promtool => "promtool",
+            Self::Health => "health",
             Self::Actionlint => "actionlint",
         }
     }
@@ -39,15 +60,23 @@ impl Tool {
             Self::KubeApiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
+            Self::Prometheus => "github.com/prometheus/prometheus/cmd/prometheus",
+            Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
+            Self::Health => ".",
             Self::Actionlint => "github.com/rhysd/actionlint/cmd/actionlint",
         }
     }
 
+    /// The module whose version is told while it is built.
     fn module(self) -> &'static str {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
             Self::KubeApiserver | Self::KubeControllerManager => "k8s.io/kubernetes",
             Self::Helm => "helm.sh/helm/v4",
+            Self::Kubeconform => "github.com/yannh/kubeconform",
+            Self::Prometheus | Self::Promtool => "github.com/prometheus/prometheus",
+            Self::Health => "sigs.k8s.io/cli-utils",
             Self::Actionlint => "github.com/rhysd/actionlint",
         }
     }
@@ -56,7 +85,20 @@ impl Tool {
     fn sources(self) -> PathBuf {
         match self {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
+            Self::Kubeconform => sources().join("kubeconform"),
+            Self::Prometheus | Self::Promtool => sources().join("prometheus"),
+            Self::Health => sources().join("health"),
             Self::Actionlint => sources().join("actionlint"),
+        }
+    }
+
+    /// Build tags.
+    fn tags(self) -> &'static str {
+        match self {
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => "",
+            Self::Kubeconform | Self::Health | Self::Actionlint => "",
+            // Without service discovery, and so without the SDKs of every cloud: targets are named one by one.
+            Self::Prometheus | Self::Promtool => "remove_all_sd",
         }
     }
 
@@ -114,7 +156,8 @@ fn go_build(tool: Tool, version: &str, output: &Path) -> Command {
     let mut go = Command::new("go");
     go.current_dir(tool.sources()).env("CGO_ENABLED", "0").env("GOWORK", "off");
     // Without DWARF a cold build takes two thirds of the time, and the servers run as fast. -v names each package.
-    go.args(["build", "-v", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", &linker_flags, "-o"]);
+    go.args(["build", "-v", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", &linker_flags]);
+    go.args(["-tags", tool.tags(), "-o"]);
     go.arg(output).arg(tool.package());
     go
 }
@@ -198,7 +241,7 @@ mod tests {
 
     #[test]
     fn go_mod_names_the_version_of_every_tool() {
-        for tool in [Tool::Etcd, Tool::KubeApiserver, Tool::KubeControllerManager, Tool::Helm, Tool::Actionlint] {
+        for tool in Tool::ALL {
             required_version(tool).unwrap();
         }
         wanted_go_version().unwrap();

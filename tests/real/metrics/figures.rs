@@ -68,6 +68,7 @@ async fn the_metrics_fit_what_was_done() {
         1.0,
     );
     held.shows(&class_is("quarantine_oldest_unreleased_seconds"), 0.0);
+    held.shows(&class_is("quarantine_oldest_held_release_seconds"), 0.0);
     held.shows("quarantine_containment_seconds_count", 1.0);
     held.shows("quarantine_release_seconds_count", 0.0);
     held.shows(&class_is("quarantine_drift_corrections_total"), 1.0);

@@ -8,20 +8,26 @@ use xtask::emulator::{self, python_command};
 use xtask::job::{Cancel, beside};
 use xtask::prerequisites::{self, Prerequisite};
 use xtask::progress::Progress;
+use xtask::setup::Setup;
+use xtask::tools::Tool;
 use xtask::{StackOptions, workspace};
 
 use super::cargo::{build, cargo, pass_through};
 use super::check::add_checks;
 use super::report::Report;
 
+/// What the tests ask beside the stack.
+const BESIDE_THE_STACK: [Tool; 5] = [Tool::Helm, Tool::Kubeconform, Tool::Promtool, Tool::Prometheus, Tool::Health];
+
 pub fn test() -> Result<()> {
-    let options = StackOptions { controller_manager: true, ..StackOptions::default() };
-    let mut wanted = options.prerequisites()?;
-    wanted.push(Prerequisite::Cargo);
+    let mut setup = StackOptions { controller_manager: true, ..StackOptions::default() }.setup();
+    setup.tools.extend(BESIDE_THE_STACK);
+    let mut wanted = setup.prerequisites()?;
+    wanted.extend([Prerequisite::Kubectl, Prerequisite::Cargo]);
     prerequisites::check(&wanted)?;
 
     let mut report = Report::default();
-    report.time("set-up", || set_up(&options))?;
+    report.time("set-up", || set_up(&setup))?;
     add_checks(&mut report);
     let tests = ["test", "--workspace", "--no-fail-fast"];
     report.try_step("tests of the operator and the stack", || pass_through(cargo(&tests)));
@@ -30,8 +36,8 @@ pub fn test() -> Result<()> {
 }
 
 /// The tools of the stack are built beside the tests: Go and cargo leave each other's pauses to one another.
-fn set_up(options: &StackOptions) -> Result<()> {
-    let (progress, cancel, setup) = (Progress::new(), Cancel::default(), options.setup());
+fn set_up(setup: &Setup) -> Result<()> {
+    let (progress, cancel) = (Progress::new(), Cancel::default());
     let tests = ["test", "--workspace", "--no-run"];
     beside(&cancel, || setup.prepare(&progress, &cancel), || build("the tests", &tests, &progress, &cancel))?;
     Ok(())

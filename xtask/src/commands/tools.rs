@@ -14,13 +14,28 @@ pub enum Part {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Kubeconform,
+    Prometheus,
+    Promtool,
+    /// How Flux and Argo CD judge an object
+    Health,
     /// The Python environment of the AWS emulator
     Emulator,
 }
 
 impl Part {
     /// What the demo and the tests need.
-    pub const DEFAULT: [Self; 4] = [Self::Etcd, Self::KubeApiserver, Self::KubeControllerManager, Self::Emulator];
+    pub const DEFAULT: [Self; 9] = [
+        Self::Etcd,
+        Self::KubeApiserver,
+        Self::KubeControllerManager,
+        Self::Helm,
+        Self::Kubeconform,
+        Self::Promtool,
+        Self::Prometheus,
+        Self::Health,
+        Self::Emulator,
+    ];
 
     fn tool(self) -> Option<Tool> {
         match self {
@@ -28,6 +43,10 @@ impl Part {
             Self::KubeApiserver => Some(Tool::KubeApiserver),
             Self::KubeControllerManager => Some(Tool::KubeControllerManager),
             Self::Helm => Some(Tool::Helm),
+            Self::Kubeconform => Some(Tool::Kubeconform),
+            Self::Prometheus => Some(Tool::Prometheus),
+            Self::Promtool => Some(Tool::Promtool),
+            Self::Health => Some(Tool::Health),
             Self::Emulator => None,
         }
     }
