@@ -9,7 +9,7 @@
 //! | [`intake`] | messages in a queue into claims: what is read, what counts, what is made of it |
 //! | [`quarantine`] | the loop: observe, decide, record, act |
 //! | [`aws`] | what the loop may ask of AWS, in the domain's words: sessions, EC2, one error table |
-//! | [`check`] | what the operator needs and doesn't have; after a restore, records held against interfaces; reads only |
+//! | [`check`] | what the operator needs and doesn't have; after a restore, records held against interfaces; before an uninstall, what is held; reads only |
 //! | [`metrics`] | what is measured: the one place that names metrics |
 //! | [`operate`] | what keeps the process running: leader election, controller wiring, probes, shutdown |
 //!

@@ -41,7 +41,8 @@ enum Command {
     /// class its roles, regions, rights and isolation group; EC2 is asked about changes with DryRun) and the queue of each
     /// FindingSource. Run it as the operator runs, best in its pod: rights are those of whoever asks.
     ///
-    /// With --after-restore, compare what the Quarantines record with what the interfaces in AWS show instead.
+    /// With --after-restore, compare what the Quarantines record with what the interfaces in AWS show instead. With
+    /// --before-uninstall, say what only a running operator lets go.
     ///
     /// Exit code 0: nothing is missing, and all fits together; 1: something is missing, or was found; 2: not everything
     /// could be asked. Cluster and AWS are found as by run.
@@ -187,8 +188,13 @@ impl ElectionFlags {
 struct Check {
     /// Look for what a restore of the cluster, lost objects or edited ones leave behind: tagged interfaces without a
     /// record, and recorded interfaces that are not isolated.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "before_uninstall")]
     after_restore: bool,
+
+    /// Look for what only a running operator lets go: Quarantines that hold an instance, and FindingSources whose custom
+    /// action goes with them. Asks the API server alone.
+    #[arg(long)]
+    before_uninstall: bool,
 
     /// After a restore, look in this region too, beside those that classes and Quarantines name. May be given several
     /// times.
@@ -196,7 +202,8 @@ struct Check {
     regions: Vec<String>,
 
     /// The form of the answers on standard output.
-    #[arg(long, short, default_value = "text", value_name = "FORMAT", conflicts_with = "after_restore")]
+    #[arg(long, short, default_value = "text", value_name = "FORMAT",
+          conflicts_with_all = ["after_restore", "before_uninstall"])]
     output: CheckFormat,
 
     /// Ask for the rights of leader election, too.
@@ -301,20 +308,8 @@ fn run(run: Run) -> anyhow::Result<()> {
 
 /// The exit codes are part of what it says: 2 for whatever keeps it from looking everywhere.
 fn check(wanted: &Check) -> ExitCode {
-    let checked = runtime().and_then(|runtime| {
-        runtime.block_on(async {
-            let sessions = Sessions::from_environment().await;
-            let client = client().await?;
-            if !wanted.after_restore {
-                return Ok(missing(&client, &sessions, wanted).await);
-            }
-            let looked = check::after_restore(client, &sessions, &wanted.regions).await;
-            let report = looked.context("the cluster can't be read: check its address, that the CRDs are applied, and the rights to list Quarantines and QuarantineClasses and to get the namespace kube-system")?;
-            Ok((report.outcome(), report.to_string()))
-        })
-    });
-    let (outcome, said) = match checked {
-        Ok(checked) => checked,
+    let (outcome, said) = match runtime().and_then(|runtime| runtime.block_on(look(wanted))) {
+        Ok(looked) => looked,
         Err(error) => return failed(&error, ExitCode::from(2)),
     };
     // Whoever closes the pipe early still has the exit code.
@@ -324,6 +319,21 @@ fn check(wanted: &Check) -> ExitCode {
         Outcome::Found => ExitCode::from(1),
         Outcome::Incomplete => ExitCode::from(2),
     }
+}
+
+async fn look(wanted: &Check) -> anyhow::Result<(Outcome, String)> {
+    if wanted.before_uninstall {
+        let held = check::before_uninstall(client().await?).await.context("the cluster can't be read: check its address, and the rights to list Quarantines and FindingSources in all namespaces")?;
+        return Ok((held.outcome(), held.to_string()));
+    }
+    let sessions = Sessions::from_environment().await;
+    let client = client().await?;
+    if !wanted.after_restore {
+        return Ok(missing(&client, &sessions, wanted).await);
+    }
+    let looked = check::after_restore(client, &sessions, &wanted.regions).await;
+    let report = looked.context("the cluster can't be read: check its address, that the CRDs are applied, and the rights to list Quarantines and QuarantineClasses and to get the namespace kube-system")?;
+    Ok((report.outcome(), report.to_string()))
 }
 
 /// What the operator needs and doesn't have, in the form that was asked for.

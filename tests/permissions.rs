@@ -291,10 +291,10 @@ fn only_the_looks_are_allowed_on_every_resource() {
 }
 
 #[test]
-fn the_role_is_for_the_service_account_that_deploy_rbac_makes() {
+fn the_role_is_for_the_service_account_that_deploy_base_makes() {
     let template: Value = serde_saphyr::from_str(&read(OPERATOR)).expect("a template is YAML");
     let default = |parameter: &str| template["Parameters"][parameter]["Default"].as_str().map(str::to_owned);
-    let objects = read("deploy/rbac/namespace.yaml");
+    let objects = read("deploy/base/operator.yaml");
     let objects: Vec<Value> = serde_saphyr::from_multiple(&objects).expect("manifests are YAML");
     let account = objects.iter().find(|object| object["kind"] == "ServiceAccount").expect("there is one");
     let text = |field: &str| account["metadata"][field].as_str().map(str::to_owned);

@@ -1,5 +1,5 @@
 //! What one containment and one release cost: time, AWS calls, Kubernetes writes; and what the same AWS calls cost
-//! alone. The operator runs as its own process with the rights of deploy/rbac, on a stack of this program's own.
+//! alone. The operator runs as its own process with the rights of deploy/base, on a stack of this program's own.
 //!
 //! `cargo xtask bench` builds what this needs and runs it. The result is a table in Markdown, on standard output.
 

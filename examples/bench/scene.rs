@@ -41,7 +41,7 @@ pub struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     pub async fn set(stack: &'a Stack) -> Result<Self> {
-        kubectl(stack, &["apply", "-f", "crds/", "-f", "deploy/rbac/namespace.yaml", "-f", "deploy/rbac/"])?;
+        kubectl(stack, &["apply", "-k", "deploy/base"])?;
         kubectl(stack, &["wait", "--for=condition=Established", "--timeout=60s", "-f", "crds/"])?;
         let token = kubectl(stack, &["create", "token", SERVICE_ACCOUNT, "-n", NAMESPACE])?;
         let user = format!("system:serviceaccount:{NAMESPACE}:{SERVICE_ACCOUNT}");

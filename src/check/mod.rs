@@ -1,4 +1,5 @@
 //! `check --after-restore`: what the Quarantines record and what the interfaces in AWS show, held against each other.
+//! `check --before-uninstall`: what is held, by the API server alone. Both read only.
 //! `check` alone: what the operator needs and doesn't have. Reads only.
 //!
 //! | room | what happens there |
@@ -6,17 +7,20 @@
 //! | [`needs`] | what the operator needs in the cluster and in AWS |
 //! | [`places`] | where to look, and the ways in (pure) |
 //! | [`report`] | what doesn't fit together, in words (pure) |
+//! | [`held`] | what an uninstall would strand, in words (pure) |
 
+pub mod held;
 pub mod needs;
 pub mod places;
 pub mod report;
 
 use crate::{
-    api::{Quarantine, QuarantineClass},
+    api::{FindingSource, Quarantine, QuarantineClass},
     aws::{Problem, Sessions, model::Interface},
     quarantine::tags,
 };
 use futures::{StreamExt, stream};
+use held::Held;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, Resource, ResourceExt,
@@ -73,6 +77,26 @@ pub async fn after_restore(client: Client, sessions: &Sessions, regions: &[Strin
         }
     }
     Ok(Report::of(&picture))
+}
+
+/// What only a running operator lets go. A kind whose CustomResourceDefinition isn't there has no objects.
+///
+/// Errors: the API server doesn't answer, or lets Quarantines or FindingSources not be listed.
+pub async fn before_uninstall(client: Client) -> kube::Result<Held> {
+    let (claims, mut unread) = all_served::<Quarantine>(&client).await?;
+    let (sources, unread_sources) = all_served::<FindingSource>(&client).await?;
+    unread.extend(unread_sources);
+    Ok(Held::of(&claims, &sources, unread))
+}
+
+async fn all_served<K>(client: &Client) -> kube::Result<(Vec<K>, Vec<String>)>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned,
+{
+    match all(client).await {
+        Err(kube::Error::Api(status)) if status.code == 404 => Ok(Default::default()),
+        outcome => outcome,
+    }
 }
 
 /// The tagged interfaces of a place and those that are recorded there, by the first way in that is open.

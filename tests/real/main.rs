@@ -8,6 +8,7 @@
 //! | `wire` | what `src/aws` says and understands |
 //! | `e2e` | the operator as people use it: apply, look, delete |
 //! | `findings` | findings as targets, what they are told, sources of Quarantines |
+//! | `install` | the chart and deploy/, with the real helm and kustomize |
 //! | `intake` | bursts of findings, through deaths of the operator and an API server that is away |
 //! | `gitops` | how kstatus and Argo CD read objects in each state, and the examples for Flux and Argo CD |
 //! | `hard` | what goes wrong in a real organisation |
@@ -30,6 +31,7 @@ mod e2e;
 mod findings;
 mod gitops;
 mod hard;
+mod install;
 mod intake;
 mod lost;
 mod meant;

@@ -211,7 +211,13 @@ impl ControlPlane {
         // It serves nothing, and so needs no port. Controllers that act as themselves may do what RBAC grants to each;
         // without that the garbage collector is refused.
         manager.args(["--secure-port=0", "--leader-elect=false", "--use-service-account-credentials=true"]);
-        manager.arg("--controllers=namespace-controller,garbage-collector-controller,serviceaccount-controller");
+        let controllers = [
+            "namespace-controller",
+            "garbage-collector-controller",
+            "serviceaccount-controller",
+            "clusterrole-aggregation-controller",
+        ];
+        manager.arg(format!("--controllers={}", controllers.join(",")));
         manager.arg(format!("--service-account-private-key-file={SERVING_KEY}"));
         let log = self.folder.join("kube-controller-manager.log");
         let mut manager = Running::start("kube-controller-manager", manager, &log)?;

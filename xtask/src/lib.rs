@@ -10,11 +10,13 @@
 //! - [`prerequisites`]: programs that a person installs, named all at once
 //! - [`process`]: children that never outlive this process
 //! - [`job`]: one command run to its end, with its output in a log
+//! - [`chart`], [`values`]: what is made of other files for installing
 //! - [`progress`]: what a person sees meanwhile
 //! - [`kubeconfig`], [`http`], [`run_dir`], [`workspace`]: files, one GET, and folders
 //!
 //! Everything here blocks and knows no async runtime, so that any kind of test can call it.
 
+pub mod chart;
 pub mod control_plane;
 pub mod emulator;
 pub mod http;
@@ -28,6 +30,7 @@ pub mod run_dir;
 pub mod setup;
 pub mod stack;
 pub mod tools;
+pub mod values;
 pub mod workspace;
 
 pub use stack::{Stack, StackOptions};

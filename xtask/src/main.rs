@@ -17,7 +17,8 @@ use commands::image::image;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
-use demo::demo;
+use demo::{Way, demo};
+use xtask::chart::write_chart;
 
 /// The project's own commands: try it, test it, play with it.
 #[derive(Parser)]
@@ -31,6 +32,9 @@ struct Arguments {
 enum Command {
     /// Show the main job: for a finding, an instance is cut off and given back, on a real API server and an emulated AWS
     Demo {
+        /// Install from the chart, by helm
+        #[arg(long)]
+        helm: bool,
         /// Leave everything running afterwards, until Ctrl-C
         #[arg(long)]
         keep: bool,
@@ -62,6 +66,8 @@ enum Command {
     },
     /// Write crds/*.yaml anew from src/api
     Crds,
+    /// Write anew what is made for installing: the chart's CRDs and README, and deploy/base from the chart's defaults
+    Chart,
     /// Write docs/api.md anew from the custom resources' schemas
     Api,
     /// Build the release image without a registry, with buildah, and run it; takes minutes
@@ -83,13 +89,14 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Demo { keep } => demo(keep),
+        Command::Demo { helm, keep } => demo(if helm { Way::Helm } else { Way::Kustomize }, keep),
         Command::Test => test(),
         Command::Check => check(),
         Command::Bench { release } => bench(release),
         Command::Stack { controller_manager, no_emulator } => stack(controller_manager, !no_emulator),
         Command::Tools { parts } => tools(&parts),
         Command::Crds => write_crds(),
+        Command::Chart => write_chart(),
         Command::Api => write_api(),
         Command::Image => image(),
         Command::Excerpts => excerpts(),

@@ -18,6 +18,7 @@ pub enum Tool {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Kubeconform,
     Prometheus,
     Promtool,
     /// How Flux and Argo CD judge an object; ours, in tools/health.
@@ -26,11 +27,12 @@ pub enum Tool {
 }
 
 impl Tool {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
         Self::Helm,
+        Self::Kubeconform,
         Self::Prometheus,
         Self::Promtool,
         Self::Health,
@@ -44,6 +46,7 @@ impl Tool {
             Self::KubeApiserver => "kube-apiserver",
             Self::KubeControllerManager => "kube-controller-manager",
             Self::Helm => "helm",
+            Self::Kubeconform => "kubeconform",
             Self::Prometheus => "prometheus",
             Self::Promtool => "promtool",
             Self::Health => "health",
@@ -57,6 +60,7 @@ impl Tool {
             Self::KubeApiserver => "k8s.io/kubernetes/cmd/kube-apiserver",
             Self::KubeControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
             Self::Prometheus => "github.com/prometheus/prometheus/cmd/prometheus",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
             Self::Health => ".",
@@ -70,6 +74,7 @@ impl Tool {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
             Self::KubeApiserver | Self::KubeControllerManager => "k8s.io/kubernetes",
             Self::Helm => "helm.sh/helm/v4",
+            Self::Kubeconform => "github.com/yannh/kubeconform",
             Self::Prometheus | Self::Promtool => "github.com/prometheus/prometheus",
             Self::Health => "sigs.k8s.io/cli-utils",
             Self::Actionlint => "github.com/rhysd/actionlint",
@@ -80,6 +85,7 @@ impl Tool {
     fn sources(self) -> PathBuf {
         match self {
             Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
+            Self::Kubeconform => sources().join("kubeconform"),
             Self::Prometheus | Self::Promtool => sources().join("prometheus"),
             Self::Health => sources().join("health"),
             Self::Actionlint => sources().join("actionlint"),
@@ -89,9 +95,10 @@ impl Tool {
     /// Build tags.
     fn tags(self) -> &'static str {
         match self {
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => "",
+            Self::Kubeconform | Self::Health | Self::Actionlint => "",
             // Without service discovery, and so without the SDKs of every cloud: targets are named one by one.
             Self::Prometheus | Self::Promtool => "remove_all_sd",
-            _ => "",
         }
     }
 

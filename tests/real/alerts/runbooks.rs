@@ -10,27 +10,21 @@ use xtask::Stack;
 
 /// What the page says of itself: these names stand for what is in question.
 fn scenery() -> Vec<Value> {
-    let ours = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "quarantine-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
-    let mut claim = ours(
-        "Quarantine",
-        "web-7",
-        json!({"className": "incident-response", "target": {"instance": {"id": "i-0123456789abcdef0", "region": "eu-central-1"}}}),
-    );
+    let ours = |kind: &str, name: &str, spec: Value| {
+        let metadata = json!({"name": name});
+        json!({"apiVersion": "quarantine-operator.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let target = json!({"instance": {"id": "i-0123456789abcdef0", "region": "eu-central-1"}});
+    let mut claim = ours("Quarantine", "web-7", json!({"className": "incident-response", "target": target}));
     claim["metadata"]["namespace"] = json!("incident-response");
     let url = "https://sqs.eu-central-1.amazonaws.com/111122223333/findings";
     let action = "arn:aws:securityhub:eu-central-1:111122223333:action/custom/Quarantine";
     let source = json!({"queueUrl": url, "region": "eu-central-1", "accept": {"customActionArns": [action]},
         "template": {"namespace": "incident-response"}});
-    let labels = json!({"app": "quarantine-operator"});
-    let template = json!({"metadata": {"labels": labels}, "spec": {"containers": [
-        {"name": "operator", "image": "quarantine-operator:dev", "args": ["run", "--leader-elect"]}]}});
     vec![
         ours("QuarantineClass", "incident-response", json!({"securityGroup": {"id": "sg-0123456789abcdef0"}})),
         claim,
         ours("FindingSource", "security-hub", source),
-        json!({"apiVersion": "apps/v1", "kind": "Deployment",
-            "metadata": {"name": "quarantine-operator", "namespace": "quarantine-system"},
-            "spec": {"selector": {"matchLabels": labels}, "template": template}}),
         json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease",
             "metadata": {"name": "quarantine-operator", "namespace": "quarantine-system"}}),
     ]
@@ -66,7 +60,7 @@ async fn each_command_of_the_runbooks_works_as_it_stands() {
     let namespaces: Api<Namespace> = Api::all(client_of(&stack).await);
     let namespace = serde_json::from_value(json!({"metadata": {"name": "incident-response"}})).expect("a namespace");
     namespaces.create(&PostParams::default(), &namespace).await.expect("it is made");
-    run(&stack, "kubectl apply -f deploy/rbac/");
+    run(&stack, "kubectl apply --server-side --force-conflicts -k deploy/base");
     let file = stack.run_dir().join("scenery.json");
     let list = json!({"apiVersion": "v1", "kind": "List", "items": scenery()});
     fs::write(&file, list.to_string()).expect("it is written");

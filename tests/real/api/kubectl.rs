@@ -110,7 +110,12 @@ async fn the_definitions_fit_into_kubectls_annotation() {
 #[tokio::test]
 async fn a_field_is_explained_in_whole_sentences() {
     let _ready = client().await;
-    let explained = kubectl(&["explain", "qtn.spec.mode"]);
+    // The API server describes a kind a moment after it serves it.
+    let explained = until("kubectl can explain it", async || {
+        let output = stack().kubectl().args(["explain", "qtn.spec.mode"]).output().expect("kubectl runs");
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    })
+    .await;
     let text = explained.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(text.contains("it changes nothing. Moves only from DryRun to Enforce."), "{explained}");
 }

@@ -20,9 +20,9 @@ fn output(mut command: Command) -> String {
 /// The rights as they are delivered; `change` is made to the rules of every role.
 fn grant(stack: &Stack, change: impl Fn(&mut Vec<Value>)) {
     let mut namespace = stack.kubectl();
-    namespace.args(["apply", "-f"]).arg(workspace::root().join("deploy/rbac/namespace.yaml"));
+    namespace.args(["apply", "-f"]).arg(workspace::root().join("deploy/base/namespace.yaml"));
     output(namespace);
-    let text = std::fs::read_to_string(workspace::root().join("deploy/rbac/role.yaml")).expect("the manifest");
+    let text = std::fs::read_to_string(workspace::root().join("deploy/base/operator.yaml")).expect("the manifest");
     let mut manifests: Vec<Value> = serde_saphyr::from_multiple(&text).expect("manifests are YAML");
     for manifest in &mut manifests {
         if let Some(rules) = manifest["rules"].as_array_mut() {

@@ -1,4 +1,4 @@
-//! The rights of deploy/rbac are enough for a replica to lead.
+//! The rights of deploy/base are enough for a replica to lead.
 
 use super::stage::{LEASE, Stage, names};
 use crate::support::wait::until;
@@ -17,10 +17,10 @@ fn output(mut command: Command) -> String {
 }
 
 #[tokio::test]
-async fn with_the_rights_of_deploy_rbac_and_no_others_a_replica_leads_works_and_gives_the_lease_back() {
+async fn with_the_rights_of_deploy_base_and_no_others_a_replica_leads_works_and_gives_the_lease_back() {
     let stage = Stage::with(1).await;
     let mut apply = stage.stack.kubectl();
-    apply.args(["apply", "-f"]).arg(workspace::root().join("deploy/rbac"));
+    apply.args(["apply", "-k"]).arg(workspace::root().join("deploy/base"));
     output(apply);
     let mut token = stage.stack.kubectl();
     token.args(["-n", NAMESPACE, "create", "token", ACCOUNT]);

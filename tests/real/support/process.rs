@@ -67,8 +67,21 @@ impl Process {
         let mut command = program(stack, account);
         command.args(["run", "--log-format", "json", "--log", "quarantine_operator=debug"]);
         command.env("QUARANTINE_RESYNC_SECONDS", "1").envs(settings.iter().copied());
+        Self::of(name, stack, command)
+    }
+
+    /// Whatever that command runs, with a log of that name.
+    pub fn of(name: &str, stack: &Stack, command: Command) -> Self {
         let log = stack.run_dir().join(format!("{name}.log"));
         Self(Running::start("the operator", command, &log).expect("the operator starts"), log)
+    }
+
+    /// Waits until its log says that.
+    pub async fn is_said(&self, words: &str) {
+        until(&format!("the operator says {words}"), async || {
+            fs::read_to_string(self.log()).ok()?.contains(words).then_some(())
+        })
+        .await;
     }
 
     pub fn terminate(&self) {

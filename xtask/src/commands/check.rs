@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
+use xtask::chart::check_chart;
 use xtask::emulator::{self, python_command};
 use xtask::workspace;
 
@@ -29,6 +30,7 @@ pub fn add_checks(report: &mut Report) {
     let clippy = ["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"];
     report.try_step("clippy", || pass_through(cargo(&clippy)));
     report.try_step("generated files", check_crds);
+    report.try_step("chart and deploy/base", check_chart);
     report.try_step("API reference", check_api);
     report.try_step("CloudFormation templates", check_templates);
     report.try_step("Dockerfile", check_dockerfile);

@@ -17,7 +17,7 @@ use super::check::add_checks;
 use super::report::Report;
 
 /// What the tests ask beside the stack.
-const BESIDE_THE_STACK: [Tool; 3] = [Tool::Promtool, Tool::Prometheus, Tool::Health];
+const BESIDE_THE_STACK: [Tool; 5] = [Tool::Helm, Tool::Kubeconform, Tool::Promtool, Tool::Prometheus, Tool::Health];
 
 pub fn test() -> Result<()> {
     let mut setup = StackOptions { controller_manager: true, ..StackOptions::default() }.setup();

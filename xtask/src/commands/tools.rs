@@ -14,6 +14,7 @@ pub enum Part {
     KubeApiserver,
     KubeControllerManager,
     Helm,
+    Kubeconform,
     Prometheus,
     Promtool,
     /// How Flux and Argo CD judge an object
@@ -24,10 +25,12 @@ pub enum Part {
 
 impl Part {
     /// What the demo and the tests need.
-    pub const DEFAULT: [Self; 7] = [
+    pub const DEFAULT: [Self; 9] = [
         Self::Etcd,
         Self::KubeApiserver,
         Self::KubeControllerManager,
+        Self::Helm,
+        Self::Kubeconform,
         Self::Promtool,
         Self::Prometheus,
         Self::Health,
@@ -40,6 +43,7 @@ impl Part {
             Self::KubeApiserver => Some(Tool::KubeApiserver),
             Self::KubeControllerManager => Some(Tool::KubeControllerManager),
             Self::Helm => Some(Tool::Helm),
+            Self::Kubeconform => Some(Tool::Kubeconform),
             Self::Prometheus => Some(Tool::Prometheus),
             Self::Promtool => Some(Tool::Promtool),
             Self::Health => Some(Tool::Health),

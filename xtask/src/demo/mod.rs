@@ -6,6 +6,7 @@ mod account;
 mod aws;
 mod finding;
 mod groups;
+mod install;
 mod narrator;
 mod operator;
 mod samples;
@@ -24,21 +25,24 @@ use crate::commands::cargo::build_operator;
 use crate::commands::stack::offer;
 use account::Account;
 use aws::Aws;
+pub use install::Way;
 use narrator::Narrator;
 use operator::Operator;
 use samples::SAMPLE_REGION;
 use story::Story;
 
-pub fn demo(keep: bool) -> Result<()> {
+pub fn demo(way: Way, keep: bool) -> Result<()> {
     let options = StackOptions::default();
-    let mut wanted = options.prerequisites()?;
-    wanted.push(Prerequisite::Cargo);
+    let mut setup = options.setup();
+    setup.tools.extend(way.tools());
+    let mut wanted = setup.prerequisites()?;
+    wanted.extend([Prerequisite::Kubectl, Prerequisite::Cargo]);
     prerequisites::check(&wanted)?;
     Aws::require()?;
 
     let mut narrator = Narrator::default();
     let binary = narrator.step("Build what is not there yet: the stack's tools and the operator", |_| {
-        let (progress, cancel, setup) = (Progress::new(), Cancel::default(), options.setup());
+        let (progress, cancel) = (Progress::new(), Cancel::default());
         let prepare = || setup.prepare(&progress, &cancel);
         let (_, binary) = beside(&cancel, prepare, || build_operator(&progress, &cancel))?;
         Ok(binary)
@@ -50,7 +54,7 @@ pub fn demo(keep: bool) -> Result<()> {
     })?;
     // Declared after the stack, and so stopped before it.
     let mut operator = None;
-    let told = tell(&stack, &binary, &mut operator, &mut narrator);
+    let told = tell(way, &stack, &binary, &mut operator, &mut narrator);
     narrator.close();
     if keep {
         if let Err(error) = &told {
@@ -61,15 +65,19 @@ pub fn demo(keep: bool) -> Result<()> {
     told
 }
 
-fn tell(stack: &Stack, binary: &Path, operator: &mut Option<Operator>, narrator: &mut Narrator) -> Result<()> {
+fn tell(
+    way: Way,
+    stack: &Stack,
+    binary: &Path,
+    operator: &mut Option<Operator>,
+    narrator: &mut Narrator,
+) -> Result<()> {
     let aws = Aws::new(stack, SAMPLE_REGION)?;
     let account = narrator.step("AWS: a role, a queue and the rule that fills it, by CloudFormation", |shell| {
         Account::make(stack, &aws, shell)
     })?;
     narrator.step("Kubernetes: the custom resources, and the operator's rights", |shell| {
-        shell.kubectl(stack, &["apply", "-f", "crds/"])?;
-        shell.kubectl(stack, &["wait", "--for=condition=Established", "--timeout=60s", "-f", "crds/"])?;
-        shell.kubectl(stack, &["apply", "-f", "deploy/rbac/"])
+        way.install(stack, &account.role_arn, shell)
     })?;
     let running = narrator.step("Start the operator as its own process, as its own service account", |shell| {
         Operator::start(binary, stack, &aws.region, &account.role_arn, shell)

@@ -10,11 +10,12 @@ use xtask::Stack;
 use xtask::emulator::{client_settings, without_aws_settings};
 use xtask::process::{Running, last_lines};
 
+use super::install::arguments;
 use super::narrator::Shell;
 
 pub const SERVICE_ACCOUNT: &str = "system:serviceaccount:quarantine-system:quarantine-operator";
-const NAMESPACE: &str = "quarantine-system";
-const NAME: &str = "quarantine-operator";
+pub const NAMESPACE: &str = "quarantine-system";
+pub const NAME: &str = "quarantine-operator";
 const LOG: &str = "quarantine-operator.log";
 
 pub struct Operator {
@@ -32,7 +33,7 @@ impl Operator {
         shell.remark(&format!("$ AWS_ROLE_ARN={role_arn} AWS_WEB_IDENTITY_TOKEN_FILE=… quarantine-operator run"));
         let mut operator = Command::new(binary);
         without_aws_settings(&mut operator);
-        operator.args(["run", "--metrics-bind-address=0", "--health-probe-bind-address=0"]);
+        operator.args(arguments(stack)?).env("POD_NAMESPACE", NAMESPACE).env_remove("NODE_NAME");
         operator.env("KUBECONFIG", kubeconfig).envs(client_settings(&stack.aws_endpoint()?, region));
         operator.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         operator.env("AWS_ROLE_ARN", role_arn).env("AWS_WEB_IDENTITY_TOKEN_FILE", aws_token);
