@@ -82,6 +82,8 @@ define! {
         "Messages of a FindingSource by what became of them: received, and then, for each instance that one names, created, joined, ignored (not accepted), echo (older than the last release) or without_instance; unreadable; later (it waits for something)";
     SOURCE_MESSAGE_AGE: Histogram "quarantine_source_message_age_seconds" ["source"] "seconds",
         "From a message's SentTimestamp to its deletion from the queue";
+    SOURCE_READY: Gauge "quarantine_source_ready" ["source", "reason"] "1 or 0",
+        "Whether the FindingSource is Ready, that is, its queue is read; the reason says why or why not";
     SOURCE_QUEUE: Gauge "quarantine_source_queue_messages" ["source", "state"] "messages",
         "Messages in the queue of a FindingSource, about, looked at once a minute: visible ones, and those in flight";
     SOURCE_DEAD_LETTERS: Gauge "quarantine_source_dead_letters" ["source"] "messages",

@@ -9,7 +9,7 @@ use crate::{
         Metrics, Snapshot,
         definitions::{
             HELD_INSTANCES, INTERFACES, LIMIT_INSTANCES, OBJECTS, OLDEST_HELD_RELEASE, OLDEST_UNCONTAINED,
-            OLDEST_UNRELEASED, SOURCE_DEAD_LETTERS, SOURCE_QUEUE,
+            OLDEST_UNRELEASED, SOURCE_DEAD_LETTERS, SOURCE_QUEUE, SOURCE_READY,
         },
     },
     quarantine::{Stores, named_instance},
@@ -31,7 +31,7 @@ pub fn shown(stores: &Stores, metrics: &Metrics, now: Timestamp) -> Snapshot {
             metrics.know_class(class, Reason::REFUSALS.iter().map(|reason| reason.as_str()));
         }
         add_claims(&mut snapshot, &classes, &stores.quarantines.state(), now);
-        add_queues(&mut snapshot, metrics, &stores.sources.state());
+        add_sources(&mut snapshot, metrics, &stores.sources.state());
     }
     snapshot
 }
@@ -116,9 +116,14 @@ fn waits_for_approval(claim: &Quarantine) -> bool {
     conditions.any(|condition| condition.is(ConditionType::Ready) && condition.reason == Reason::ReleaseHeld.as_str())
 }
 
-fn add_queues(snapshot: &mut Snapshot, metrics: &Metrics, sources: &[Arc<FindingSource>]) {
+fn add_sources(snapshot: &mut Snapshot, metrics: &Metrics, sources: &[Arc<FindingSource>]) {
     for source in sources {
         let name = source.name_any();
+        let mut conditions = source.status.iter().flat_map(|status| &status.conditions);
+        if let Some(ready) = conditions.find(|condition| condition.is(ConditionType::Ready)) {
+            let value = if ready.status == ConditionStatus::True { 1.0 } else { 0.0 };
+            snapshot.add(&SOURCE_READY, [name.clone().into(), ready.reason.clone().into()], value);
+        }
         let Some(depth) = metrics.queue_of(&name) else { continue };
         for (state, messages) in [("visible", depth.visible), ("in_flight", depth.in_flight)] {
             snapshot.add(&SOURCE_QUEUE, [name.clone().into(), state.into()], messages as f64);
@@ -247,18 +252,21 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_shown_for_as_long_as_its_source_is_there() {
+    fn a_source_is_shown_with_its_queue_for_as_long_as_it_is_there() {
         let metrics = Metrics::default();
         metrics.queue("hub", Some(QueueDepth { visible: 4, in_flight: 2, dead_letters: Some(1) }));
         metrics.queue("gone", Some(QueueDepth { visible: 9, in_flight: 9, dead_letters: None }));
         let source = json!({
             "apiVersion": "quarantine-operator.dev/v1alpha1", "kind": "FindingSource", "metadata": {"name": "hub"},
             "spec": {"queueUrl": "", "region": "", "template": {"namespace": "ir"}},
+            "status": {"conditions": [{"type": "Ready", "status": "False", "reason": "TemplateRefused", "message": "",
+                "lastTransitionTime": "2026-01-01T00:00:00Z"}]},
         });
         let mut snapshot = Snapshot::default();
-        add_queues(&mut snapshot, &metrics, &[Arc::new(serde_json::from_value(source).unwrap())]);
+        add_sources(&mut snapshot, &metrics, &[Arc::new(serde_json::from_value(source).unwrap())]);
         let text = metrics.text(snapshot);
         assert!(text.contains("quarantine_source_queue_messages{source=\"hub\",state=\"visible\"} 4.0"), "{text}");
+        assert!(text.contains("quarantine_source_ready{source=\"hub\",reason=\"TemplateRefused\"} 0.0"), "{text}");
         assert!(
             text.contains("quarantine_source_dead_letters{source=\"hub\"} 1.0") && !text.contains("gone"),
             "{text}"

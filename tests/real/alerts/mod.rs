@@ -5,4 +5,5 @@ mod dashboard;
 mod names;
 mod prometheus;
 mod rules;
+mod runbooks;
 mod scrape;

@@ -90,6 +90,7 @@ async fn the_metrics_fit_what_was_done() {
     );
     held.shows(&format!("quarantine_source_message_age_seconds_count{{source=\"{source}\"}}"), 1.0);
     held.shows_at_least(&format!("quarantine_source_queue_messages{{source=\"{source}\""), 0.0);
+    held.shows(&format!("quarantine_source_ready{{source=\"{source}\",reason=\"Receiving\"}}"), 1.0);
     held.shows(&format!("quarantine_source_dead_letters{{source=\"{source}\"}}"), 1.0);
     held.shows("controller_runtime_max_concurrent_reconciles{controller=\"quarantine\"}", 1_000.0);
     held.shows("controller_runtime_reconcile_errors_total{controller=\"quarantine\"}", 0.0);
