@@ -10,12 +10,12 @@ use xtask::Stack;
 
 /// What the page says of itself: these names stand for what is in question.
 fn scenery() -> Vec<Value> {
-    let ours = |kind: &str, name: &str, spec: Value| json!({"apiVersion": "quarantine-operator.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec});
-    let mut claim = ours(
-        "Quarantine",
-        "web-7",
-        json!({"className": "incident-response", "target": {"instance": {"id": "i-0123456789abcdef0", "region": "eu-central-1"}}}),
-    );
+    let ours = |kind: &str, name: &str, spec: Value| {
+        let metadata = json!({"name": name});
+        json!({"apiVersion": "quarantine-operator.dev/v1alpha1", "kind": kind, "metadata": metadata, "spec": spec})
+    };
+    let target = json!({"instance": {"id": "i-0123456789abcdef0", "region": "eu-central-1"}});
+    let mut claim = ours("Quarantine", "web-7", json!({"className": "incident-response", "target": target}));
     claim["metadata"]["namespace"] = json!("incident-response");
     let url = "https://sqs.eu-central-1.amazonaws.com/111122223333/findings";
     let action = "arn:aws:securityhub:eu-central-1:111122223333:action/custom/Quarantine";
@@ -60,7 +60,7 @@ async fn each_command_of_the_runbooks_works_as_it_stands() {
     let namespaces: Api<Namespace> = Api::all(client_of(&stack).await);
     let namespace = serde_json::from_value(json!({"metadata": {"name": "incident-response"}})).expect("a namespace");
     namespaces.create(&PostParams::default(), &namespace).await.expect("it is made");
-    run(&stack, "kubectl apply -k deploy/base");
+    run(&stack, "kubectl apply --server-side --force-conflicts -k deploy/base");
     let file = stack.run_dir().join("scenery.json");
     let list = json!({"apiVersion": "v1", "kind": "List", "items": scenery()});
     fs::write(&file, list.to_string()).expect("it is written");

@@ -36,7 +36,8 @@ async fn a_prometheus_that_scrapes_the_operator_answers_what_the_dashboard_and_t
     queue.read_by_source(json!({"accept": {"customActionArns": []}})).await;
     let throttled = json!({"code": "RequestLimitExceeded", "message": "Request limit exceeded.", "status": 503});
     fail(&scene.account.id, "ModifyNetworkInterfaceAttribute", throttled);
-    let operator = Process::start(&stack, OPERATOR_ACCOUNT);
+    // A log of its own: another operator's would tell another one's port.
+    let operator = Process::start_named("operator-that-is-scraped", &stack, OPERATOR_ACCOUNT, &[]);
     let prometheus = Prometheus::scraping(operator.port_of("metrics").await, stack.run_dir()).await;
     // What rises later is then seen to rise.
     let from_zero = format!("quarantine_drift_corrections_total{{class=\"{class}\"}} == 0");
