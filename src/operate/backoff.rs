@@ -11,6 +11,7 @@ use std::{
 
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(300);
+const API_SERVER_AWAY: Duration = Duration::from_secs(10);
 
 /// How often in a row each claim has failed.
 #[derive(Default)]
@@ -19,9 +20,18 @@ pub struct Backoff(Mutex<HashMap<ObjectRef<Quarantine>, u32>>);
 impl Backoff {
     /// The pause before the next try: twice as long each time, with jitter, at most five minutes.
     pub fn pause(&self, claim: &ObjectRef<Quarantine>) -> Duration {
+        self.pause_within(claim, LONGEST)
+    }
+
+    /// While the API server is away: at most ten seconds, since at its return all who waited have work to do.
+    pub fn pause_for_the_api_server(&self, claim: &ObjectRef<Quarantine>) -> Duration {
+        self.pause_within(claim, API_SERVER_AWAY)
+    }
+
+    fn pause_within(&self, claim: &ObjectRef<Quarantine>, longest: Duration) -> Duration {
         let mut failures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = failures.entry(claim.clone()).or_default();
-        let pause = FIRST.saturating_mul(2_u32.saturating_pow(*count)).min(LONGEST);
+        let pause = FIRST.saturating_mul(2_u32.saturating_pow(*count)).min(longest);
         *count = count.saturating_add(1).min(16);
         jittered(pause)
     }
@@ -53,5 +63,13 @@ mod tests {
         assert!(pauses.iter().all(|pause| *pause <= LONGEST) && pauses[13] > LONGEST.mul_f64(0.8), "{pauses:?}");
         backoff.reset(&claim);
         assert!(backoff.pause(&claim) <= FIRST);
+    }
+
+    #[test]
+    fn whoever_waits_for_the_api_server_comes_back_within_ten_seconds() {
+        let (backoff, claim) = (Backoff::default(), ObjectRef::<Quarantine>::new("web").within("ir"));
+        let pauses: Vec<Duration> = (0..14).map(|_| backoff.pause_for_the_api_server(&claim)).collect();
+        assert!(pauses[0] <= FIRST && pauses[3] > FIRST * 7, "{pauses:?}");
+        assert!(pauses.iter().all(|pause| *pause <= Duration::from_secs(10)), "{pauses:?}");
     }
 }

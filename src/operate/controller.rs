@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
-    runtime::{Config, Controller, controller::Action, reflector::ObjectRef},
+    runtime::{Config, controller::Action, reflector::ObjectRef},
 };
 use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 use tokio::sync::{Notify, mpsc, oneshot, watch};
@@ -122,7 +122,7 @@ impl Operator {
         let shutdown = ending(run.clone(), shutdown, ends).inspect(move |()| drop(stop));
         tracing::info!(concurrency = settings.concurrency, resync = ?settings.resync, "watching Quarantines");
 
-        Controller::for_stream(watches.quarantines, claims)
+        watches::controller(watches.quarantines, claims)
             .with_config(Config::default().concurrency(settings.concurrency))
             .watches_stream(watches.classes, move |class| watches::of_class(&by_class, &class))
             .watches_stream(watches.namespaces, move |namespace| watches::of_namespace(&by_namespace, &namespace))
@@ -202,7 +202,9 @@ fn after_error(claim: &Quarantine, error: &Error, run: &Run) -> Action {
     } else {
         tracing::warn!(namespace, name, %error, "the reconcile failed and is tried again");
     }
-    Action::requeue(run.backoff.pause(&ObjectRef::from_obj(claim)))
+    let claim = ObjectRef::from_obj(claim);
+    let pause = if error.is_absence() { Backoff::pause_for_the_api_server } else { Backoff::pause };
+    Action::requeue(pause(&run.backoff, &claim))
 }
 
 /// A panic is an error of this claim, not the end of the process.
@@ -217,6 +219,29 @@ async fn survived<T>(reconciling: impl Future<Output = Result<T, Error>>) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kube::runtime::{reflector::store, watcher};
+
+    #[tokio::test]
+    async fn a_watch_that_keeps_failing_keeps_no_claim_from_being_seen() {
+        let claim = serde_json::json!({
+            "apiVersion": "quarantine-operator.dev/v1alpha1", "kind": "Quarantine",
+            "metadata": {"name": "web-7", "namespace": "ir"},
+            "spec": {"target": {"instance": {"id": "i-0123456789abcdef0", "region": "eu-central-1"}}},
+        });
+        let claim: Quarantine = serde_json::from_value(claim).expect("a claim");
+        let (claims, mut writer) = store();
+        for event in [watcher::Event::Init, watcher::Event::InitApply(claim.clone()), watcher::Event::InitDone] {
+            writer.apply_watcher_event(&event);
+        }
+        // kube's own pauses would be 50 seconds together.
+        let failures = (0..6).map(|_| Err(watcher::Error::NoResourceVersion));
+        let changes = futures::stream::iter(failures.chain([Ok(claim)])).chain(futures::stream::pending());
+        let seen = watches::controller(changes.boxed(), claims)
+            .run(async |_, _| Ok::<_, Error>(Action::await_change()), |_, _, _| Action::await_change(), Arc::new(()))
+            .filter_map(async |outcome| outcome.ok());
+        let seen = tokio::time::timeout(Duration::from_secs(25), pin!(seen).next()).await;
+        assert_eq!(seen.expect("it is seen soon").expect("the stream goes on").0.name, "web-7");
+    }
 
     #[tokio::test]
     async fn a_panic_is_an_error_of_one_claim() {

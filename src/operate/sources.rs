@@ -1,6 +1,6 @@
 //! The controller of FindingSources, and what they hear of Quarantines that went without ever having held anything.
 
-use super::watches::Changes;
+use super::watches::{Changes, controller};
 use crate::{
     api::FindingSource,
     intake::{Intake, reconcile},
@@ -8,10 +8,7 @@ use crate::{
     quarantine::{Context, Error, remember_at_sources},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
-use kube::{
-    ResourceExt,
-    runtime::{Controller, controller::Action},
-};
+use kube::{ResourceExt, runtime::controller::Action};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -32,7 +29,7 @@ pub async fn run(
     let sources = context.stores.sources.clone();
     let remembering = tokio::spawn(remember(context.clone(), dismissed));
     let intake = Arc::new(Intake::new(context));
-    Controller::for_stream(changes, sources)
+    controller(changes, sources)
         .graceful_shutdown_on(shutdown)
         .run(one, after_error, intake.clone())
         .for_each(async |outcome| {

@@ -17,7 +17,7 @@ use kube::{
     Api, Client, Resource, ResourceExt,
     core::{DeserializeGuard, PartialObjectMeta},
     runtime::{
-        WatchStreamExt,
+        Controller, WatchStreamExt,
         reflector::{ObjectRef, Store, store},
         utils::Backoff,
         watcher::{self, Config, Event, watcher},
@@ -107,6 +107,29 @@ impl Backoff for Pauses {
     fn reset(&mut self) {
         self.failures = 0;
     }
+}
+
+/// A controller of objects whose watch makes its own pauses. By itself it pauses all its watches when one fails, longer each
+/// time, and sees nothing meanwhile: claims made after the API server was back would wait for a minute and a half.
+pub fn controller<K>(changes: Changes<K>, objects: Store<K>) -> Controller<K>
+where
+    K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+{
+    Controller::for_stream(changes, objects).trigger_backoff(NoPause)
+}
+
+struct NoPause;
+
+impl Iterator for NoPause {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::ZERO)
+    }
+}
+
+impl Backoff for NoPause {
+    fn reset(&mut self) {}
 }
 
 /// Tells when the store that these events fill holds what there was when the watch began.

@@ -183,6 +183,16 @@ impl Error {
         }
     }
 
+    /// The API server can't be reached, or can't answer now: nothing is wrong with what was asked.
+    pub fn is_absence(&self) -> bool {
+        match self {
+            Self::ApiServerSilent => true,
+            Self::Kubernetes(kube::Error::Api(status)) => status.code == 429 || status.code >= 500,
+            Self::Kubernetes(error) => matches!(error, kube::Error::HyperError(_) | kube::Error::Service(_)),
+            Self::Outdated | Self::NotLeading | Self::Panicked(_) => false,
+        }
+    }
+
     /// Somebody else wrote the object in between: read it again at once.
     pub fn is_conflict(&self) -> bool {
         match self {
@@ -197,7 +207,23 @@ impl Error {
 mod tests {
     use super::*;
     use futures::future::join_all;
+    use kube::core::Status;
     use kube::runtime::reflector::store;
+
+    #[test]
+    fn an_api_server_that_is_away_or_overloaded_is_absent_and_one_that_says_no_is_not() {
+        let said = |code| Error::Kubernetes(kube::Error::Api(Box::new(Status { code, ..Status::default() })));
+        for absent in [Error::ApiServerSilent, said(429), said(500), said(503), Error::from(unreachable())] {
+            assert!(absent.is_absence(), "{absent:?}");
+        }
+        for present in [said(403), said(404), said(409), said(422), Error::Outdated, Error::NotLeading] {
+            assert!(!present.is_absence(), "{present:?}");
+        }
+    }
+
+    fn unreachable() -> kube::Error {
+        kube::Error::Service("connection refused".into())
+    }
 
     #[tokio::test]
     async fn every_reconcile_that_waits_for_the_stores_goes_on() {
