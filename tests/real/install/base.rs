@@ -62,16 +62,15 @@ fn the_overlay_for_eks_has_its_role_its_image_and_its_class() {
 }
 
 #[test]
-fn what_holds_an_instance_is_pruned_by_neither_flux_nor_argo_cd() {
+fn no_sample_is_pruned_by_flux_or_argo_cd() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/samples");
     let files = std::fs::read_dir(folder).expect("the samples are there").map(|file| file.expect("a file").path());
     let objects = files.flat_map(|file| super::objects(&std::fs::read_to_string(file).expect("text")));
     let objects: Vec<Value> = objects.collect();
-    let claims = all(&objects, "Quarantine");
-    assert!(claims.len() >= 2, "{claims:?}");
-    for claim in claims {
-        let annotations = &claim["metadata"]["annotations"];
-        assert_eq!(annotations["kustomize.toolkit.fluxcd.io/prune"], "disabled", "{claim}");
-        assert_eq!(annotations["argocd.argoproj.io/sync-options"], "Prune=false", "{claim}");
+    assert!(objects.len() >= 5, "{objects:?}");
+    for object in &objects {
+        let annotations = &object["metadata"]["annotations"];
+        assert_eq!(annotations["kustomize.toolkit.fluxcd.io/prune"], "disabled", "{object}");
+        assert_eq!(annotations["argocd.argoproj.io/sync-options"], "Prune=false,Delete=false", "{object}");
     }
 }

@@ -25,6 +25,8 @@ const CARELESS: &str = "careless";
 const RELEASER: &str = "releaser";
 /// Has quarantine-releaser in the cluster.
 const EVERYWHERE: &str = "everywhere";
+/// May do everything, as it is installed by default.
+const FLUX: &str = "system:serviceaccount:flux-system:kustomize-controller";
 /// Has quarantine-responder in the namespace.
 const RESPONDER: &str = "responder";
 
@@ -36,7 +38,8 @@ struct Court {
 impl Court {
     /// The chart's objects, people, and a Quarantine with the finalizer.
     async fn open(controller_manager: bool) -> Self {
-        let users = [CARELESS, RELEASER, EVERYWHERE, RESPONDER].map(|user| (user.to_owned(), Vec::new())).to_vec();
+        let mut users = [CARELESS, RELEASER, EVERYWHERE, RESPONDER].map(|user| (user.to_owned(), Vec::new())).to_vec();
+        users.push((FLUX.to_owned(), vec!["system:masters".to_owned()]));
         let stack = fresh_ground_with(StackOptions { controller_manager, users, ..StackOptions::default() }).await;
         let desk = Desk::open(client_of(&stack).await).await;
         let court = Self { stack, desk };
@@ -243,6 +246,23 @@ async fn our_crds_are_deleted_by_nobody_without_the_verb_in_every_namespace_and_
             "names": names, "versions": [{"name": "v1", "served": true, "storage": true, "schema": schema}]}});
     court.apply(&other.to_string());
     assert_eq!(delete(CARELESS, "others.example.com").await, None);
+}
+
+#[tokio::test]
+async fn a_gitops_controller_that_may_do_everything_edits_what_git_says_and_deletes_nothing() {
+    let court = Court::open(false).await;
+    let claims = court.claims(FLUX).await;
+    for (what, try_it, _) in GUARDED {
+        let said = refusal(try_it(claims.clone()).await);
+        match what.starts_with("a deletion") {
+            true => assert!(said.expect(what).contains("take it out of Git, and then delete it yourself"), "{what}"),
+            false => assert_eq!(said, None, "{what}"),
+        }
+    }
+    let crds: Api<CustomResourceDefinition> = Api::all(court.client(FLUX).await);
+    let dry = DeleteParams::default().dry_run();
+    let said = refusal(crds.delete("quarantines.quarantine-operator.dev", &dry).await.map(drop));
+    assert!(said.expect("the CRD goes").contains("delete it yourself"));
 }
 
 #[tokio::test]
