@@ -149,3 +149,16 @@ fn times_of_a_lease_under_which_two_replicas_could_act_are_refused() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("the lease's duration (14s) must be longer than the renew deadline (10s)"), "{said}");
 }
+
+#[test]
+fn the_custom_resources_are_the_same_as_yaml_and_as_json() {
+    let printed = |arguments: &[&str]| {
+        let output = Command::new(BINARY).arg("crds").args(arguments).output().expect("it runs");
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).expect("text")
+    };
+    let yaml: Vec<Value> = serde_saphyr::from_multiple(&printed(&[])).expect("documents of YAML");
+    let list: Value = serde_json::from_str(&printed(&["--output", "json"])).expect("JSON");
+    assert_eq!((&list["kind"], list["items"].as_array().map(Vec::len)), (&"List".into(), Some(3)));
+    assert_eq!(list["items"], Value::from(yaml));
+}

@@ -3,7 +3,7 @@
 
 use super::{
     Lease, Wanted,
-    answer::{Answer, Section},
+    answer::{Answer, Section, State},
     cluster, of_each,
     policy::Namespaces,
     rights::{self, Right},
@@ -26,7 +26,12 @@ use kube::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::fmt::Debug;
+use std::{fmt::Debug, time::Duration};
+use tokio::time::sleep;
+
+/// How often custom resources are looked at that aren't as they should be, and how long to wait in between.
+const LOOKS: usize = 4;
+const BETWEEN_LOOKS: Duration = Duration::from_secs(1);
 
 /// What people wrote, as far as it can be read.
 pub struct Objects {
@@ -78,8 +83,21 @@ async fn clock(client: &Client, now: fn() -> Timestamp) -> Answer {
     }
 }
 
-/// The custom resources as they are served.
+/// The custom resources as they are served. The API server publishes a schema a moment after it has taken it, so what isn't
+/// right is looked at again.
 async fn kinds(client: &Client) -> Vec<Answer> {
+    let mut looks = 1;
+    loop {
+        let answers = kinds_now(client).await;
+        if looks == LOOKS || answers.iter().all(|answer| answer.state != State::Missing) {
+            return answers;
+        }
+        looks += 1;
+        sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+async fn kinds_now(client: &Client) -> Vec<Answer> {
     let path = format!("/openapi/v3/apis/{GROUP}/v1alpha1");
     // As above.
     let request = Request::get(path).body(Vec::new()).expect("a request");

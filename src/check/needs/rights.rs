@@ -1,6 +1,6 @@
 //! The rights that the operator needs in the cluster, in one list. A test holds it equal to the operator's roles in deploy/base. Pure.
 
-use super::answer::{Answer, State};
+use super::answer::Answer;
 
 /// What may be done with a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,27 +56,24 @@ pub fn judged(right: &Right, namespace: Option<&str>, allowed: &[(&str, Option<b
     let (plural, subresource) = right.resource.split_once('/').map_or((right.resource, ""), |(one, sub)| (one, sub));
     let slash = if subresource.is_empty() { "" } else { "/" };
     let within = namespace.map_or_else(String::new, |namespace| format!(" in namespace {namespace}"));
-    let what = format!("right to {}", right.verbs.join(", "));
-    let thing = format!("{plural}{group}{slash}{subresource}{within}");
+    let what = format!("rights on {plural}{group}{slash}{subresource}{within}");
     if !denied.is_empty() {
         let message = format!(
-            "RBAC doesn't let this identity {} {thing}. Apply the role of this version (deploy/base, or the chart), and bind it to the operator's service account.",
+            "RBAC doesn't let this identity {} them. Apply the roles of this version (deploy/base, or the chart), and bind them to the operator's service account.",
             denied.join(", ")
         );
-        return Answer::missing(what + " " + plural, message);
+        return Answer::missing(what, message);
     }
     if !unknown.is_empty() {
-        return Answer::no_answer(
-            what + " " + plural,
-            format!("The API server doesn't say for {}.", unknown.join(", ")),
-        );
+        return Answer::no_answer(what, format!("The API server doesn't say for {}.", unknown.join(", ")));
     }
-    Answer::new(State::Ok, what + " " + plural, format!("{thing}."))
+    Answer::ok(what, format!("{}.", right.verbs.join(", ")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::needs::answer::State;
     use serde_json::Value;
     use std::collections::BTreeSet;
 
@@ -141,9 +138,10 @@ mod tests {
     fn one_verb_that_is_denied_is_named_alone() {
         let said = judged(&CLUSTER[0], None, &[("get", Some(true)), ("patch", Some(false)), ("watch", None)]);
         assert_eq!(said.state, State::Missing);
-        assert!(said.message.contains("identity patch quarantines.quarantine-operator.dev."), "{}", said.message);
-        let status = judged(&CLUSTER[1], None, &[("update", Some(false))]);
-        assert!(status.message.contains("quarantines.quarantine-operator.dev/status"), "{}", status.message);
+        assert_eq!(said.what, "rights on quarantines.quarantine-operator.dev");
+        assert!(said.message.contains("identity patch them."), "{}", said.message);
+        let status = judged(&CLUSTER[1], None, &[("update", Some(true))]);
+        assert_eq!(status, Answer::ok("rights on quarantines.quarantine-operator.dev/status", "update."));
         let silent = judged(&LEASE[0], Some("here"), &[("create", None)]);
         assert_eq!(silent.state, State::NoAnswer);
     }

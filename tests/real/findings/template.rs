@@ -62,6 +62,14 @@ async fn a_press_in_the_administrators_account_isolates_a_members_instance_with_
     }))
     .await;
     site.source(&desk, "Retain").await;
+    let said = site.check(&stack);
+    assert_eq!(said.code, 0, "what the templates make is all that is needed: {}", said.text);
+    said.line(&[
+        "ok",
+        &account.id,
+        "changes of eni-",
+        "ec2:ModifyNetworkInterfaceAttribute, ec2:CreateTags, ec2:DeleteTags",
+    ]);
     press(&site.id, &site.outputs["CustomActionArn"], &product(GUARD_DUTY), &[id(&one), id(&two)]);
 
     let claim = format!("{SOURCE}-{instance}");
@@ -152,6 +160,11 @@ async fn in_one_account_the_role_makes_keeps_and_uses_its_own_group_and_takes_it
     let managed = &class.managed_groups[0].group_id;
     assert_eq!(account.read(&interface).await.groups, std::slice::from_ref(managed));
     site.noted(id(&one), "contained").await;
+    let said = site.check(&stack);
+    assert_eq!(said.code, 0, "the template lets it make and keep its group: {}", said.text);
+    let keeps = "ec2:CreateSecurityGroup, ec2:AuthorizeSecurityGroupIngress, ec2:RevokeSecurityGroupIngress, ec2:RevokeSecurityGroupEgress";
+    said.line(&["ok", "changes of eni-", keeps]);
+    said.line(&["ok", "reads", "ec2:GetManagedPrefixListEntries"]);
 
     let rule = |port, peer| GroupRule { protocol: "tcp".to_owned(), ports: Some((port, port)), peer };
     let declared = [rule(22, Peer::Cidr("10.0.0.0/8".to_owned())), rule(22, Peer::PrefixList(offices))];

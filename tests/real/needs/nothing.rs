@@ -30,7 +30,7 @@ async fn where_everything_is_there_check_ends_with_0_says_what_it_saw_and_change
         &["API server", "Kubernetes v1."][..],
         &["clock"],
         &["findingsources.quarantine-operator.dev", "As this version defines it"],
-        &["right to create events", "events.k8s.io"],
+        &["rights on events.events.k8s.io", "create."],
         &["identity", "123456789012"],
         &[&format!("account {account}, eu-central-1: Reached through"), "role/quarantine"],
         &["reads", "ec2:DescribeInstances, ec2:DescribeNetworkInterfaces, ec2:DescribeSecurityGroups"],

@@ -62,7 +62,7 @@ async fn with_the_rights_that_are_delivered_and_no_others_nothing_is_missing_the
     grant(&stage.stack, |_| {});
     let said = said_to_the_operator(&stage, &["--leader-elect"]);
     assert_eq!(said.code, 0, "{}", said.text);
-    said.line(&["ok", "right to get, update leases", NAMESPACE]);
+    said.line(&["ok", "rights on leases.coordination.k8s.io in namespace", NAMESPACE, "get, update"]);
 }
 
 #[tokio::test]
@@ -74,7 +74,7 @@ async fn a_verb_that_rbac_does_not_grant_is_named_with_its_resource() {
         }
     });
     let said = said_to_the_operator(&stage, &[]);
-    said.misses_only(&["doesn't let this identity patch quarantines.quarantine-operator.dev", "Apply the role"]);
+    said.misses_only(&["rights on quarantines.quarantine-operator.dev", "identity patch them", "Apply the roles"]);
     grant(&stage.stack, |_| {});
 }
 
@@ -83,7 +83,7 @@ async fn what_can_not_be_read_for_want_of_a_right_is_not_asked_about_and_the_rig
     let stage = with_a_class().await;
     grant(&stage.stack, |rules| rules.retain(|rule| rule["resources"] != json!(["quarantineclasses"])));
     let said = said_to_the_operator(&stage, &[]);
-    said.misses_only(&["get, list, watch quarantineclasses.quarantine-operator.dev"]);
+    said.misses_only(&["rights on quarantineclasses.quarantine-operator.dev", "get, list, watch them"]);
     said.line(&["not asked", "quarantineclasses"]);
     grant(&stage.stack, |_| {});
 }
@@ -93,7 +93,11 @@ async fn the_rights_of_leader_election_are_asked_for_only_where_it_is_wanted() {
     let stage = with_a_class().await;
     grant(&stage.stack, |_| {});
     let elsewhere = ["--leader-elect", "--lease-name", "another-one"];
-    said_to_the_operator(&stage, &elsewhere).misses_only(&["get, update leases.coordination.k8s.io", NAMESPACE]);
+    said_to_the_operator(&stage, &elsewhere).misses_only(&[
+        "leases.coordination.k8s.io",
+        NAMESPACE,
+        "get, update them",
+    ]);
     let said = said_to_the_operator(&stage, &[]);
     assert_eq!(said.code, 0, "{}", said.text);
     assert!(!said.text.contains("leases"), "{}", said.text);

@@ -1,6 +1,7 @@
 //! The templates of deploy/aws made into stacks, with IAM in force, and what runs and is asked on them.
 
 use crate::{
+    needs::{Said, said},
     support::{claims::Desk, process::Process, wait::until},
     wire::{
         account::{Account, REGION, Subnet, config, credentials, fresh_id},
@@ -70,12 +71,22 @@ impl Site {
 
     /// The operator, with the role's session for its credentials.
     pub fn operator(&self, stack: &Stack) -> Process {
-        let settings = [
+        Process::start_with(stack, &self.id, &self.session())
+    }
+
+    /// What `check` says with the same.
+    pub fn check(&self, stack: &Stack) -> Said {
+        said(stack, |command| {
+            command.envs(self.session());
+        })
+    }
+
+    fn session(&self) -> [(&str, &str); 3] {
+        [
             ("AWS_ACCESS_KEY_ID", self.role.access_key_id()),
             ("AWS_SECRET_ACCESS_KEY", self.role.secret_access_key()),
             ("AWS_SESSION_TOKEN", self.role.session_token().expect("a session has a token")),
-        ];
-        Process::start_with(stack, &self.id, &settings)
+        ]
     }
 
     /// What the finding's note says, as the administrator sees it.

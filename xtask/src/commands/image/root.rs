@@ -2,6 +2,7 @@
 //! the packages of the Debian or Ubuntu that this runs on.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
@@ -29,6 +30,12 @@ pub fn make(root: &Path) -> Result<()> {
         unpacked += 1;
     }
     ensure!(unpacked == PACKAGES.len(), "{unpacked} packages were fetched, not {}", PACKAGES.len());
+    // Where the packages leave that to another one (Ubuntu 24.04, Debian 13): the dynamic linker is looked for here.
+    for name in ["lib", "lib64"] {
+        if !root.join(name).exists() && root.join("usr").join(name).exists() {
+            symlink(Path::new("usr").join(name), root.join(name))?;
+        }
+    }
     for unused in UNUSED {
         let _ = fs::remove_dir_all(root.join(unused));
     }
