@@ -137,6 +137,20 @@ fn the_program_knows_each_argument_that_the_chart_gives_it() {
 }
 
 #[test]
+fn each_alert_leads_to_its_runbook_where_the_repository_is_read() {
+    let of = |objects: &[Value]| -> Vec<String> {
+        let groups = only(objects, "PrometheusRule")["spec"]["groups"].as_array().expect("groups").clone();
+        let rules = groups.iter().flat_map(|group| group["rules"].as_array().expect("rules"));
+        rules.map(|rule| rule["annotations"]["runbook_url"].as_str().expect("a runbook").to_owned()).collect()
+    };
+    let (whole, bare) = (of(&everything()), of(&objects_with(&["metrics.prometheusRule.enabled=true"])));
+    assert!(bare.len() > 10, "{bare:?}");
+    let prefixed = |url: &String| format!("https://git.example.com/quarantine-operator/blob/v0.1.0/{url}");
+    assert_eq!(whole, bare.iter().map(prefixed).collect::<Vec<_>>());
+    assert!(bare.iter().all(|url| url.starts_with("docs/runbooks.md#")), "{bare:?}");
+}
+
+#[test]
 fn a_digest_goes_before_a_tag() {
     let digest = format!("sha256:{}", "0".repeat(64));
     for (values, image) in [
