@@ -12,6 +12,7 @@ mod put_back;
 mod replica;
 mod serve;
 mod sources;
+mod stored;
 pub mod telemetry;
 mod watches;
 

@@ -1,6 +1,9 @@
 //! What is watched, and which claims a change wakes. An object that can't be read stops nobody: it is left out, and said.
 
-use super::backoff::jittered;
+use super::{
+    backoff::jittered,
+    stored::{stored, stored_or_deleted},
+};
 use crate::{
     api::{
         ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass,
@@ -62,20 +65,18 @@ pub fn start(
         told_when_listed(namespace_changes.backoff(Pauses::default()).reflect(writer));
     let (sources, source_changes, sources_listed) = reflected::<FindingSource>(client);
     let watches = Watches {
-        quarantines: quarantine_changes
-            .inspect(move |event| {
-                neighbours.notice(event);
-                if let Some(instance) = event.as_ref().ok().and_then(dismissed) {
-                    // The receiver goes only when the process does.
-                    let _ = dismiss.send(instance);
-                }
-            })
-            .applied_objects()
-            .predicate_filter(what_a_person_writes, Default::default())
-            .boxed(),
-        classes: class_changes.touched_objects().boxed(),
-        namespaces: namespace_changes.touched_objects().boxed(),
-        sources: source_changes.touched_objects().inspect(move |source| rooms.notice(source)).boxed(),
+        quarantines: stored(quarantine_changes.inspect(move |event| {
+            neighbours.notice(event);
+            if let Some(instance) = event.as_ref().ok().and_then(dismissed) {
+                // The receiver goes only when the process does.
+                let _ = dismiss.send(instance);
+            }
+        }))
+        .predicate_filter(what_a_person_writes, Default::default())
+        .boxed(),
+        classes: stored_or_deleted(class_changes).boxed(),
+        namespaces: stored_or_deleted(namespace_changes).boxed(),
+        sources: stored_or_deleted(source_changes).inspect(move |source| rooms.notice(source)).boxed(),
     };
     let listed = vec![
         Listing { of: "quarantines", done: quarantines_listed },
