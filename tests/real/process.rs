@@ -2,7 +2,7 @@
 
 use crate::{
     support::{
-        claims::{Desk, holds, status},
+        claims::{Desk, condition, holds, status},
         client_of,
         process::{BINARY, ENDPOINTS, Process, fresh_ground, ground},
         wait::until,
@@ -12,11 +12,12 @@ use crate::{
         emulator::fail,
     },
 };
+use futures::{StreamExt, stream};
 use k8s_openapi::api::core::v1::Node;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api,
-    api::{ApiResource, DynamicObject, Patch, PatchParams, PostParams},
+    api::{ApiResource, DynamicObject, ListParams, Patch, PatchParams, PostParams},
 };
 use quarantine_operator::api::Quarantine;
 use serde_json::{Value, json};
@@ -100,6 +101,36 @@ async fn while_the_api_server_is_away_nothing_is_lost() {
     desk.delete("web-7").await;
     desk.gone("web-7").await;
     assert_eq!(account.read(&interface).await.groups, originals);
+}
+
+/// More than a list has on one page.
+const MANY: usize = 700;
+
+#[tokio::test]
+async fn claims_that_are_made_while_its_watches_are_away_are_all_seen_however_many() {
+    // Its own: the API server is started anew.
+    let mut stack = fresh_ground().await;
+    let (account, desk) = (Account::fresh().await, Desk::open(client_of(&stack).await).await);
+    // No two of one instance: those would wait for each other.
+    let claim = async |number: usize| {
+        let target = json!({"instance": {"id": format!("i-{number:017x}"), "region": REGION}});
+        desk.claim(&format!("web-{number}"), json!({"className": "nobody-made-it", "target": target})).await
+    };
+    let operator = Process::start(&stack, &account.id);
+    claim(MANY).await;
+    desk.says(&format!("web-{MANY}"), "Ready", "False", "ClassNotFound").await;
+
+    operator.signal("STOP");
+    // What it watched from is no longer known then: it has to list anew.
+    stack.kill_apiserver();
+    stack.start_apiserver().unwrap_or_else(|error| panic!("{error:#}"));
+    stream::iter(0..MANY).for_each_concurrent(50, async |number| drop(claim(number).await)).await;
+    operator.signal("CONT");
+    until("the operator has said something of each", async || {
+        let claims = desk.claims.list(&ListParams::default()).await.ok()?;
+        claims.iter().all(|claim| condition(claim, "Ready").is_some()).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
