@@ -290,6 +290,17 @@ fn only_the_looks_are_allowed_on_every_resource() {
     }
 }
 
+/// What the role of a member is assumed with, as the operator's policies allow it.
+#[test]
+fn a_members_trust_allows_what_the_operator_may_do_with_its_role() {
+    let template: Value = serde_saphyr::from_str(&read(MEMBER)).expect("a template is YAML");
+    let trust = &template["Resources"]["Role"]["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+    let of_trust = trust.as_array().expect("a list of statements").iter();
+    let of_trust: Names = of_trust.map(|one| one["Action"].as_str().expect("one action each").to_owned()).collect();
+    let wanted: Names = allowed(&read(OPERATOR)).into_iter().filter(|action| action.starts_with("sts:")).collect();
+    assert_same(MEMBER, &wanted, &of_trust);
+}
+
 #[test]
 fn the_role_is_for_the_service_account_that_deploy_base_makes() {
     let template: Value = serde_saphyr::from_str(&read(OPERATOR)).expect("a template is YAML");

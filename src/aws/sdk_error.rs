@@ -16,6 +16,7 @@ use std::error::Error as StdError;
 use std::iter::successors;
 
 const ASSUME_ROLE: &str = "sts:AssumeRole";
+const TAG_SESSION: &str = "sts:TagSession";
 
 /// What `error` of `operation` (as IAM names it) means. `role_arn`: the role that was to be assumed for the call.
 pub fn problem_of<E>(operation: &str, role_arn: Option<&str>, error: &SdkError<E>) -> Problem
@@ -53,13 +54,22 @@ fn answered(operation: &str, role_arn: Option<&str>, status: u16, code: Option<&
 }
 
 /// "AssumeRole" and "How to use an external ID", AWS STS API Reference and IAM User Guide. AWS doesn't tell a missing
-/// role from one that doesn't trust us.
+/// role from one that doesn't trust us. Transitive session tags need a right of their own: "Pass session tags in AWS STS",
+/// IAM User Guide.
 fn role_refused(role: &str, code: &str, said: &str) -> Problem {
-    let message = format!(
-        "The role {role} can't be assumed: {code}: {}. Check that it exists, that its trust policy names the operator's \
-         role and the class's externalId, and that the operator's role may call {ASSUME_ROLE} on it.",
-        steady(said).trim_end_matches('.')
-    );
+    let said = steady(said).trim_end_matches('.');
+    let advice = if said.contains(TAG_SESSION) {
+        format!(
+            "The operator's session has tags that go along, as EKS Pod Identity makes them: allow {TAG_SESSION} on it in \
+             the operator's policy, and {TAG_SESSION} by the operator's role in its trust policy, beside {ASSUME_ROLE}."
+        )
+    } else {
+        format!(
+            "Check that it exists, that its trust policy names the operator's role and the class's externalId, and that \
+             the operator's role may call {ASSUME_ROLE} on it."
+        )
+    };
+    let message = format!("The role {role} can't be assumed: {code}: {said}. {advice}");
     Problem { code: Some(code.to_owned()), ..Problem::new(Disposition::Stop, Reason::AssumeRoleFailed, message) }
 }
 

@@ -1,13 +1,15 @@
 //! The end-to-end path on what the templates of deploy/aws make, with IAM in force: the stacks, the operator with the
 //! template's role and nothing else, its custom action, a person who presses it, EventBridge, the queue, containment,
-//! the finding, release. What the role and the queue refuse is in `refused`, other parameters in `parameters`.
+//! the finding, release. What the role and the queue refuse is in `refused`, the way of the session's tags into members in
+//! `chained`, other parameters in `parameters`.
 //!
 //! What the emulator can't enforce, and what is therefore not shown here (tools/aws-emulator/README.md, "IAM"): that
-//! EKS gives the role away by PodIdentity and IRSA (the path uses `Trust=Role`; `parameters` reads the others),
-//! aws:SecureTransport (loopback counts as TLS), and that the queues are encrypted. An interface of another account has
+//! EKS gives the role away by IRSA (the path uses Pod Identity, the default; `chained` also `Trust=Role`; `parameters`
+//! reads the third), aws:SecureTransport (loopback counts as TLS), and that the queues are encrypted. An interface of another account has
 //! no ARN that a call could name, here as in AWS: the ARN is always the caller's, so that what is refused is a role's own
 //! account or the way into another one.
 
+mod chained;
 mod parameters;
 mod refused;
 mod site;
@@ -20,7 +22,7 @@ use crate::{
         wait::until,
     },
     wire::{
-        account::{Account, tags},
+        account::{Account, fresh_id, tags},
         emulator::{make_administrator, press, read_finding, refused_by_iam},
         hub::{Hub, product},
     },
@@ -46,7 +48,7 @@ fn id(finding: &serde_json::Value) -> &str {
 async fn a_press_in_the_administrators_account_isolates_a_members_instance_with_the_templates_rights_alone() {
     let stack = fresh_ground().await;
     let desk = Desk::open(client_of(&stack).await).await;
-    let site = Site::install(&crate::wire::account::fresh_id(), &FOR_MEMBERS).await;
+    let site = Site::install(&fresh_id(), &FOR_MEMBERS).await;
     let member = Member::of(&site).await;
     let Member { account, instance, interface, web, outputs, .. } = &member;
     make_administrator(&site.id, &[&account.id]);

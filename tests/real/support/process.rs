@@ -64,9 +64,17 @@ impl Process {
 
     /// With a log of that name.
     pub fn start_named(name: &str, stack: &Stack, account: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start_changed(name, stack, account, |command| {
+            command.envs(settings.iter().copied());
+        })
+    }
+
+    /// With a log of that name; `change` is made to its command line or environment.
+    pub fn start_changed(name: &str, stack: &Stack, account: &str, change: impl FnOnce(&mut Command)) -> Self {
         let mut command = program(stack, account);
         command.args(["run", "--log-format", "json", "--log", "quarantine_operator=debug"]);
-        command.env("QUARANTINE_RESYNC_SECONDS", "1").envs(settings.iter().copied());
+        command.env("QUARANTINE_RESYNC_SECONDS", "1");
+        change(&mut command);
         Self::of(name, stack, command)
     }
 

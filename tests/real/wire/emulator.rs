@@ -134,6 +134,21 @@ pub fn read_trust(account: &str, name: &str) -> Value {
     serde_json::from_str(&policy).unwrap_or_else(|_| panic!("{policy} is no policy"))
 }
 
+/// An EKS Pod Identity association, of a pod that EKS makes up: where that pod gets its credentials.
+pub fn associate(role: &str, cluster: &str, namespace: &str, service_account: &str) -> String {
+    let wanted = json!({"roleArn": role, "clusterArn": cluster, "namespace": namespace,
+        "serviceAccount": service_account});
+    let made = admin("POST", "pod-identity", &wanted);
+    let id = made["id"].as_str().unwrap_or_else(|| panic!("no association: {made}"));
+    format!("{}/_emulator/pod-identity/{id}", endpoint())
+}
+
+/// What the pod of an association gets there.
+pub fn read_pod_credentials(association: &str) -> Value {
+    let id = association.rsplit('/').next().unwrap_or_default();
+    admin("GET", &format!("pod-identity/{id}"), &Value::Null)
+}
+
 /// Changes whom the role lets in.
 pub fn change_trust(account: &str, name: &str, trusted: &str, external_id: &str) {
     let policy = trust(trusted, external_id);

@@ -4,7 +4,7 @@ import json
 from typing import Any
 from urllib.parse import parse_qs
 
-from . import callers, hub_console, hubs, interfaces, turns
+from . import callers, hub_console, hubs, interfaces, pod_identity, turns
 from .access import Access
 from .answer import Answer, as_json
 from .call import read_body
@@ -81,3 +81,13 @@ class Admin:
         with LOCK:
             callers.organize(**body)
         return as_json({})
+
+    def post_pod_identity(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        return as_json({"id": pod_identity.associate(**body)})
+
+    def get_pod_identity(self, name: str, query: dict[str, str], body: Any) -> Answer:
+        try:
+            with LOCK:
+                return as_json(pod_identity.credentials(name))
+        except PermissionError as error:
+            return as_json({"error": str(error)}, 403)

@@ -3,8 +3,8 @@
 Complete for the calls that the operator makes; any other call asks for its action on "*", so that a policy which names
 resources doesn't allow it.
 
-Source: "Actions, resources, and condition keys for Amazon EC2", "… for AWS Security Hub", "… for Amazon SQS" (Service
-Authorization Reference); ec2:CreateAction, "Grant permission to tag Amazon EC2 resources during creation" (Amazon EC2
+Source: "Actions, resources, and condition keys for Amazon EC2", "… for AWS Security Hub", "… for Amazon SQS", "… for AWS
+Security Token Service" (Service Authorization Reference); ec2:CreateAction, "Grant permission to tag Amazon EC2 resources during creation" (Amazon EC2
 User Guide); securityhub:ASFFSyntaxPath, "Configuring access to BatchUpdateFindings" (Security Hub User Guide).
 """
 
@@ -17,6 +17,7 @@ from moto.sqs.models import Queue, sqs_backends
 from moto.utilities.utils import get_partition
 
 from .call import Call, flatten
+from .callers import keys_of_tags, passed_tags, who_signed
 from .corrections.queue_policies import OWNER
 
 Context = dict[str, list[str]]
@@ -88,9 +89,7 @@ def needed_for(call: Call) -> Iterator[Needed]:
     elif call.service == "securityhub":
         yield for_security_hub(call, action)
     elif action.startswith("sts:AssumeRole"):
-        named = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName"}
-        keys = {key: [call.params[name]] for key, name in named.items() if name in call.params}
-        yield Needed(action, call.params.get("RoleArn", "*"), keys)
+        yield from for_sts(call, action)
     else:
         yield Needed(action)
 
@@ -157,6 +156,15 @@ def arn_of(call: Call, id: str) -> str:
 
 def arn(call: Call, kind: str, id: str) -> str:
     return f"arn:{get_partition(call.region)}:ec2:{call.region}:{call.account}:{kind}/{id}"
+
+
+def for_sts(call: Call, action: str) -> Iterator[Needed]:
+    role, tags = call.params.get("RoleArn", "*"), passed_tags(call.params)
+    named = {"sts:externalid": "ExternalId", "sts:rolesessionname": "RoleSessionName"}
+    keys = {key: [call.params[name]] for key, name in named.items() if name in call.params}
+    yield Needed(action, role, keys | keys_of_tags(*tags))
+    if tags[0] or who_signed(call.key, call.account, call.region).transitive:
+        yield Needed("sts:TagSession", role, keys_of_tags(*tags))
 
 
 def for_sqs(call: Call) -> Needed:

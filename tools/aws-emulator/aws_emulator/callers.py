@@ -1,5 +1,8 @@
 """Who makes a call, by the access key that signed it: a role's session, a user, or the root of an account."""
 
+import re
+from collections.abc import Mapping
+
 from moto.iam.models import iam_backends
 from moto.sts.models import sts_backends
 from moto.utilities.utils import get_partition
@@ -21,11 +24,33 @@ def organization_key(key: str, account: str) -> dict[str, list[str]]:
     return {key: [organizations[account]]} if account in organizations else {}
 
 
+TAG = re.compile(r"Tags\.member\.\d+\.Key")
+TRANSITIVE = re.compile(r"TransitiveTagKeys\.member\.\d+")
+
+
+def passed_tags(params: Mapping[str, str]) -> tuple[dict[str, str], frozenset[str]]:
+    """The session tags that AssumeRole is given, and the keys of those that are to be transitive."""
+    keys = [name for name in params if TAG.fullmatch(name)]
+    tags = {params[name]: params.get(f"{name.removesuffix('Key')}Value", "") for name in keys}
+    return tags, frozenset(value for name, value in params.items() if TRANSITIVE.fullmatch(name))
+
+
+def keys_of_tags(tags: Mapping[str, str], transitive: frozenset[str]) -> dict[str, list[str]]:
+    """The condition keys of session tags that are given. Of inherited ones no page names any."""
+    keys = {f"aws:requesttag/{key.lower()}": [value] for key, value in tags.items()}
+    if tags:
+        keys["aws:tagkeys"] = list(tags)
+    if transitive:
+        keys["sts:transitivetagkeys"] = sorted(transitive)
+    return keys
+
+
 def who_signed(key: str, account: str, region: str) -> Principal:
     partition = get_partition(region)
     session = sts_backends[account][partition].get_assumed_role_from_access_key(key)
     if session:
-        return Principal(session.arn, account, role=session.role_arn)
+        tags, transitive = getattr(session, "tags", {}), getattr(session, "transitive", frozenset())
+        return Principal(session.arn, account, role=session.role_arn, tags=tags, transitive=transitive)
     user = iam_backends[account][partition].get_user_from_access_key_id(key)
     if user:
         return Principal(user.arn, account)
@@ -40,6 +65,7 @@ def keys_of(who: Principal) -> dict[str, list[str]]:
     return (
         keys
         | organization_key("aws:principalorgid", who.account)
+        | {f"aws:principaltag/{key.lower()}": [value] for key, value in who.tags.items()}
         | {
             "aws:principalisawsservice": ["false"],
             "aws:principalarn": [who.role or who.arn],

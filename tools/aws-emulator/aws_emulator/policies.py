@@ -31,6 +31,10 @@ class Principal:
     account: str = ""
     role: str = ""
     """The ARN of the role, for a session of it."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """The tags of the session."""
+    transitive: frozenset[str] = frozenset()
+    """The keys of those that go along into further roles."""
     service: str = ""
 
 

@@ -4,8 +4,10 @@ use crate::{
     needs::{Said, said},
     support::{claims::Desk, process::Process, wait::until},
     wire::{
-        account::{Account, REGION, Subnet, config, credentials, fresh_id},
-        emulator::{create_role, create_stack, endpoint, enforce_policies, read_finding, read_stack},
+        account::{Account, REGION, Subnet, config, credentials},
+        emulator::{
+            associate, create_stack, endpoint, enforce_policies, read_finding, read_pod_credentials, read_stack,
+        },
         hub::Hub,
     },
 };
@@ -18,11 +20,11 @@ use kube::{
 };
 use quarantine_operator::api::{FindingSource, FindingSourceStatus};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, process::Command};
 use xtask::Stack;
 
 pub const OPERATOR: &str = include_str!("../../../../deploy/aws/operator.yaml");
-const MEMBER: &str = include_str!("../../../../deploy/aws/member.yaml");
+pub const MEMBER: &str = include_str!("../../../../deploy/aws/member.yaml");
 
 /// The role of member.yaml, as it is named by default.
 pub const MEMBER_ROLE: &str = "quarantine-operator-member";
@@ -41,24 +43,25 @@ type Outputs = BTreeMap<String, String>;
 pub struct Site {
     pub id: String,
     pub outputs: Outputs,
-    /// The session of the template's role that the operator runs with.
+    /// Where the operator's pod gets the session that it runs with.
+    pod: String,
+    /// A session of the template's role, as such a pod gets it.
     pub role: Credentials,
     pub hub: Hub,
 }
 
 impl Site {
-    /// The role is given to the pod as README.md says of `Trust=Role`: through the role of a cluster's account.
+    /// The role is given to the pod by EKS Pod Identity, which is the template's default.
     pub async fn install(id: &str, parameters: &[(&str, &str)]) -> Self {
-        let cluster = fresh_id();
-        let pod = create_role(&cluster, "pod", &cluster, EXTERNAL_ID);
-        let mut all = vec![("Trust", "Role"), ("TrustedRoleArn", pod.as_str())];
-        all.extend(parameters);
-        let outputs = made(id, "quarantine-operator", OPERATOR, &all).await;
+        Self::install_from(OPERATOR, id, parameters).await
+    }
+
+    pub async fn install_from(template: &str, id: &str, parameters: &[(&str, &str)]) -> Self {
+        let outputs = made(id, "quarantine-operator", template, parameters).await;
         enforce_policies(id);
-        let pod =
-            assume(credentials(&cluster), &pod, Some(EXTERNAL_ID)).await.expect("the cluster gives its pod a role");
-        let role = assume(pod, &outputs["OperatorRoleArn"], None).await.expect("the template lets that role in");
-        Self { id: id.to_owned(), outputs, role, hub: Hub::of(id).await }
+        let pod = associate(&outputs["OperatorRoleArn"], &cluster_of(id), "quarantine-system", "quarantine-operator");
+        let role = session_of_pod(&pod);
+        Self { id: id.to_owned(), outputs, pod, role, hub: Hub::of(id).await }
     }
 
     pub async fn as_role(&self) -> SdkConfig {
@@ -69,24 +72,20 @@ impl Site {
         config(&endpoint(), credentials(&self.id)).await
     }
 
-    /// The operator, with the role's session for its credentials.
+    /// The operator, which gets its credentials as its pod does.
     pub fn operator(&self, stack: &Stack) -> Process {
-        Process::start_with(stack, &self.id, &self.session())
+        Process::start_changed("operator", stack, &self.id, |command| self.as_pod(command))
     }
 
     /// What `check` says with the same.
     pub fn check(&self, stack: &Stack) -> Said {
-        said(stack, |command| {
-            command.envs(self.session());
-        })
+        said(stack, |command| self.as_pod(command))
     }
 
-    fn session(&self) -> [(&str, &str); 3] {
-        [
-            ("AWS_ACCESS_KEY_ID", self.role.access_key_id()),
-            ("AWS_SECRET_ACCESS_KEY", self.role.secret_access_key()),
-            ("AWS_SESSION_TOKEN", self.role.session_token().expect("a session has a token")),
-        ]
+    /// The one variable that EKS sets here; the others are for an agent that asks who the pod is.
+    fn as_pod(&self, command: &mut Command) {
+        command.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
+        command.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &self.pod);
     }
 
     /// What the finding's note says, as the administrator sees it.
@@ -170,6 +169,18 @@ impl Member {
         enforce_policies(&account.id);
         Self { account, subnet, instance, interface, web, outputs }
     }
+}
+
+/// A cluster of that account.
+pub fn cluster_of(account: &str) -> String {
+    format!("arn:aws:eks:{REGION}:{account}:cluster/prod")
+}
+
+/// What the pod of an association gets.
+pub fn session_of_pod(pod: &str) -> Credentials {
+    let given = read_pod_credentials(pod);
+    let text = |name: &str| given[name].as_str().unwrap_or_else(|| panic!("no {name}: {given}")).to_owned();
+    Credentials::new(text("AccessKeyId"), text("SecretAccessKey"), Some(text("Token")), None, "EKS Pod Identity")
 }
 
 /// The outputs of a stack of that template, once it is complete.
