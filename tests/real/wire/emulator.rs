@@ -84,6 +84,17 @@ pub fn press(account: &str, action: &str, product: &str, ids: &[&str]) {
     assert_eq!(answer["events"], ids.len(), "{answer}");
 }
 
+/// Puts an event on the account's bus in eu-central-1, as a service of AWS does.
+pub fn send_event(account: &str, event: &Value) {
+    let entry = json!({"Source": event["source"], "DetailType": event["detail-type"], "Resources": event["resources"],
+        "Detail": event["detail"].to_string()});
+    let headers = format!("X-Amz-Target: AWSEvents.PutEvents\r\n{}", scope(account, super::account::REGION, "events"));
+    let body = json!({"Entries": [entry]}).to_string();
+    let answer = http("POST", "/", "application/x-amz-json-1.1", &headers, &body);
+    let answer: Value = serde_json::from_str(&answer).expect("EventBridge answers JSON");
+    assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+}
+
 /// Asks CloudFormation for a stack in eu-central-1, whose template may make roles.
 pub fn create_stack(account: &str, name: &str, template: &str, parameters: &[(&str, &str)]) {
     let numbered: Vec<(String, &str)> = (1..)

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::wire::{
     account::{Account, REGION, fresh_id},
-    emulator::read_trust,
+    emulator::{read_trust, send_event},
 };
 use quarantine_operator::aws::model::Peer;
 use serde_json::{Value, json};
@@ -71,6 +71,35 @@ async fn imported_findings_fill_the_queue_if_they_are_new_of_that_severity_and_p
     let wanted = with("four", critical);
     site.hub.import([wanted.clone()]);
     assert_eq!(site.left("QueueUrl").await.0, "1", "{}", id(&wanted));
+}
+
+/// What each rule lets through, and what not, is in tests/patterns.
+#[tokio::test]
+async fn runtime_findings_and_attack_sequences_of_guard_duty_reach_the_queue_as_they_are() {
+    let parameters = [("GuardDutyFindings", "true"), ("UseCustomAction", "false")];
+    let site = Site::install(&fresh_id(), &parameters).await;
+    let arriving = [
+        include_str!("../../../../src/intake/fixtures/field/02-guardduty-attack-sequence.json"),
+        include_str!("../../../../src/intake/fixtures/field/03-guardduty-runtime-container.json"),
+        include_str!("../../../../src/intake/fixtures/field/42-guardduty-tags-as-object.json"),
+    ];
+    let access_key = include_str!("../../../../src/intake/fixtures/guard-duty-access-key.json");
+    let events = arriving.map(|text| serde_json::from_str::<Value>(text).expect("a fixture is JSON"));
+    send_event(&site.id, &serde_json::from_str(access_key).expect("a fixture is JSON"));
+    assert_eq!(site.left("QueueUrl").await.0, "0", "a finding about an access key");
+    for event in &events {
+        send_event(&site.id, event);
+    }
+    let sqs = aws_sdk_sqs::Client::new(&site.as_role().await);
+    let received = sqs.receive_message().queue_url(&site.outputs["QueueUrl"]).max_number_of_messages(10).send().await;
+    let received = received.expect("the role may do that");
+    let bodies = received.messages().iter().map(|message| message.body().expect("a message has a body"));
+    let details: Vec<Value> =
+        bodies.map(|body| serde_json::from_str::<Value>(body).expect("an event is JSON")["detail"].take()).collect();
+    assert_eq!(details.len(), events.len());
+    for event in &events {
+        assert!(details.contains(&event["detail"]), "{} is not there as it was sent", event["detail"]["type"]);
+    }
 }
 
 #[tokio::test]
