@@ -89,6 +89,20 @@ async fn the_command_of_the_page_puts_the_scripts_into_argocd_cm_and_leaves_what
     }
 }
 
+/// Argo CD keeps what carries this: "No Resource Deletion" in its "Sync Options".
+#[tokio::test]
+async fn the_command_of_the_page_keeps_the_crds_from_a_cascade() {
+    let stack = fresh_ground().await;
+    let said = run_from_page(&stack, "docs/argo-cd.md", "annotate the CRDs before the cascade:");
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let crds: Value = serde_json::from_str(&get(stack.kubectl(), &["crd"])).expect("JSON");
+    let crds = crds["items"].as_array().expect("a list");
+    let kept = crds.iter().filter(|crd| crd["spec"]["group"] == "quarantine-operator.dev");
+    let kept: Vec<&Value> =
+        kept.map(|crd| &crd["metadata"]["annotations"]["argocd.argoproj.io/sync-options"]).collect();
+    assert_eq!(kept, vec!["Delete=false"; KINDS.len()]);
+}
+
 #[test]
 fn the_component_adds_the_scripts_to_an_argocd_cm_that_lies_in_git() {
     let folder = root().join("target/gitops-component");
