@@ -21,8 +21,9 @@ use crate::run_dir::{ETCD_DATA, RunDir};
 const READY_WITHIN: Duration = Duration::from_secs(120);
 /// Between choosing a free port and listening on it, another process may take it.
 const PORT_ATTEMPTS: u32 = 5;
-const ETCD_SOCKET: &str = "etcd.sock";
-const ETCD_PEER_SOCKET: &str = "etcd-peer.sock";
+/// With a port, though a file has none: etcd 3.4 takes no address without one.
+const ETCD_SOCKET: &str = "etcd.sock:1";
+const ETCD_PEER_SOCKET: &str = "etcd-peer.sock:1";
 const TOKENS: &str = "tokens.csv";
 const CERTIFICATES: &str = "certificates";
 const SERVING_KEY: &str = "certificates/apiserver.key";

@@ -15,6 +15,13 @@ pub struct Cluster<'a> {
 
 /// Writes a kubeconfig in which `user` is known by `token`, as `<user>.kubeconfig` in `folder`.
 pub fn write(folder: &Path, cluster: &Cluster<'_>, user: &str, token: &str) -> Result<PathBuf> {
+    let Cluster { server, certificate_authority } = cluster;
+    let cluster = json!({ "server": server, "certificate-authority": certificate_authority });
+    write_for(folder, &cluster, user, token)
+}
+
+/// The same, for a cluster as a kubeconfig describes it.
+pub fn write_for(folder: &Path, cluster: &Value, user: &str, token: &str) -> Result<PathBuf> {
     let path = path(folder, user);
     fs::write(&path, format!("{:#}\n", content(cluster, user, token)))
         .with_context(|| format!("cannot write {}", path.display()))?;
@@ -26,14 +33,11 @@ pub fn path(folder: &Path, user: &str) -> PathBuf {
     folder.join(file_name(user))
 }
 
-fn content(cluster: &Cluster<'_>, user: &str, token: &str) -> Value {
+fn content(cluster: &Value, user: &str, token: &str) -> Value {
     json!({
         "apiVersion": "v1",
         "kind": "Config",
-        "clusters": [{
-            "name": "stack",
-            "cluster": { "server": cluster.server, "certificate-authority": cluster.certificate_authority },
-        }],
+        "clusters": [{ "name": "stack", "cluster": cluster }],
         "users": [{ "name": user, "user": { "token": token } }],
         "contexts": [{ "name": "stack", "context": { "cluster": "stack", "user": user } }],
         "current-context": "stack",
@@ -51,7 +55,7 @@ mod tests {
 
     #[test]
     fn a_kubeconfig_points_its_only_context_at_the_server_as_the_user() {
-        let cluster = Cluster { server: "https://127.0.0.1:6443", certificate_authority: Path::new("/run/ca.crt") };
+        let cluster = json!({ "server": "https://127.0.0.1:6443", "certificate-authority": "/run/ca.crt" });
         let config = content(&cluster, "system:serviceaccount:a:b", "to\"ken");
         assert_eq!(config["clusters"][0]["cluster"]["server"], "https://127.0.0.1:6443");
         assert_eq!(config["clusters"][0]["cluster"]["certificate-authority"], "/run/ca.crt");

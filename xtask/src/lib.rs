@@ -5,12 +5,13 @@
 //! - [`control_plane`]: etcd, kube-apiserver, kube-controller-manager: their flags and when each is ready
 //! - [`emulator`]: the AWS emulator
 //! - [`python_environment`]: Python environments with pinned packages, for the emulator and for hadolint
-//! - [`tools`]: finds the Go tools, or builds them into the cache folder
+//! - [`tools`]: finds the Go tools, wherever they lie, or builds them into the cache folder
 //! - [`setup`]: what has to be there before a stack can start, and how it gets there
 //! - [`prerequisites`]: programs that a person installs, named all at once
 //! - [`process`]: children that never outlive this process
-//! - [`job`]: one command run to its end, with its output in a log
+//! - [`job`]: one command run to its end, with its output in a log; several such side by side
 //! - [`chart`], [`values`]: what is made of other files for installing
+//! - [`without`]: the tests that are left out with a tool
 //! - [`progress`]: what a person sees meanwhile
 //! - [`kubeconfig`], [`http`], [`run_dir`], [`workspace`]: files, one GET, and folders
 //!
@@ -31,6 +32,7 @@ pub mod setup;
 pub mod stack;
 pub mod tools;
 pub mod values;
+pub mod without;
 pub mod workspace;
 
 pub use stack::{Stack, StackOptions};

@@ -19,6 +19,7 @@ use commands::test::test;
 use commands::tools::{Part, tools};
 use demo::{Way, demo};
 use xtask::chart::write_chart;
+use xtask::without::Without;
 
 /// The project's own commands: try it, test it, play with it.
 #[derive(Parser)]
@@ -40,7 +41,11 @@ enum Command {
         keep: bool,
     },
     /// Run all checks and tests, with all set-up
-    Test,
+    Test {
+        /// Leave out a tool that takes minutes to build, and the tests that need it, which is said at the end
+        #[arg(long, value_name = "TOOL", value_enum)]
+        without: Vec<Without>,
+    },
     /// Run the checks that need no stack: format, clippy, generated files
     Check,
     /// Measure a containment and a release beside the same AWS calls alone, and print the figures as a table
@@ -90,7 +95,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo { helm, keep } => demo(if helm { Way::Helm } else { Way::Kustomize }, keep),
-        Command::Test => test(),
+        Command::Test { without } => test(&without),
         Command::Check => check(),
         Command::Bench { release } => bench(release),
         Command::Stack { controller_manager, no_emulator } => stack(controller_manager, !no_emulator),

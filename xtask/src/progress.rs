@@ -30,6 +30,14 @@ impl Progress {
         Self { lines: stderr().is_terminal().then(MultiProgress::new) }
     }
 
+    /// A line that stays.
+    pub fn tell(&self, line: &str) {
+        match &self.lines {
+            Some(lines) => lines.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+
     pub fn start(&self, name: impl Into<String>) -> Task {
         let name = name.into();
         let line = self.lines.as_ref().map(|lines| {

@@ -88,7 +88,11 @@ impl Stack {
     }
 
     fn start_in(run: RunDir, options: StackOptions) -> Result<Self> {
-        let find = |tool: Tool| tools::find(tool)?.with_context(|| format!("{} is gone", tool.name()));
+        let wanted = options.setup().tools;
+        let find = |tool: Tool| -> Result<PathBuf> {
+            let found = tools::find_beside(tool, &wanted)?;
+            Ok(found.with_context(|| format!("{} is gone", tool.name()))?.path)
+        };
         let binaries = Binaries {
             etcd: find(Tool::Etcd)?,
             apiserver: find(Tool::KubeApiserver)?,

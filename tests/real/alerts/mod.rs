@@ -4,6 +4,7 @@
 mod dashboard;
 mod names;
 mod prometheus;
+mod promtool;
 mod rules;
 mod runbooks;
 mod scrape;

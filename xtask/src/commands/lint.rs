@@ -26,10 +26,11 @@ pub fn check_dockerfile() -> Result<()> {
 }
 
 pub fn check_workflows() -> Result<()> {
-    let actionlint = match tools::find(Tool::Actionlint)? {
-        Some(actionlint) => actionlint,
-        None => tools::build(Tool::Actionlint, &Progress::new(), &Cancel::default())?,
-    };
+    let actionlint = Tool::Actionlint;
+    if tools::find(actionlint)?.is_none() {
+        tools::build(actionlint.home(), &[actionlint], &Progress::new(), &Cancel::default())?;
+    }
+    let actionlint = tools::find(actionlint)?.context("actionlint is gone")?;
     let mut lint = Command::new(actionlint);
     // Else what it says would depend on whether these two happen to be installed.
     lint.current_dir(workspace::root()).args(["-no-color", "-shellcheck=", "-pyflakes="]);

@@ -8,6 +8,7 @@ use xtask::progress::seconds;
 #[derive(Default)]
 pub struct Report {
     steps: Vec<Step>,
+    notes: Vec<String>,
 }
 
 struct Step {
@@ -33,12 +34,20 @@ impl Report {
         }
     }
 
-    /// Prints the table.
+    /// Something to be said below the table.
+    pub fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    /// Prints the table, and what is to be said below it.
     pub fn print(&self) {
         let width = self.steps.iter().map(|step| step.name.chars().count()).max().unwrap_or_default();
         eprintln!();
         for Step { name, time, failed } in &self.steps {
             eprintln!("  {name:width$}  {:>12}  {}", seconds(*time), if *failed { "FAILED" } else { "ok" });
+        }
+        for note in &self.notes {
+            eprintln!("\n  {note}");
         }
     }
 

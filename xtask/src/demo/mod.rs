@@ -15,13 +15,14 @@ mod story;
 
 use std::path::Path;
 
-use anyhow::Result;
-use xtask::job::{Cancel, beside};
+use anyhow::{Context, Result};
+use xtask::job::Cancel;
 use xtask::prerequisites::{self, Prerequisite};
 use xtask::progress::Progress;
+use xtask::setup::Beside;
 use xtask::{Stack, StackOptions};
 
-use crate::commands::cargo::build_operator;
+use crate::commands::cargo::{OPERATOR_COST, build_operator, cold};
 use crate::commands::stack::offer;
 use account::Account;
 use aws::Aws;
@@ -42,10 +43,11 @@ pub fn demo(way: Way, keep: bool) -> Result<()> {
 
     let mut narrator = Narrator::default();
     let binary = narrator.step("Build what is not there yet: the stack's tools and the operator", |_| {
-        let (progress, cancel) = (Progress::new(), Cancel::default());
-        let prepare = || setup.prepare(&progress, &cancel);
-        let (_, binary) = beside(&cancel, prepare, || build_operator(&progress, &cancel))?;
-        Ok(binary)
+        let (progress, cancel, mut built) = (Progress::new(), Cancel::default(), None);
+        let build = || build_operator(&progress, &cancel).map(|binary| built = Some(binary));
+        let beside = Beside { what: "the operator", cost: cold(OPERATOR_COST), build: Box::new(build) };
+        setup.prepare_beside(Some(beside), &progress, &cancel)?;
+        built.context("the operator was not built")
     })?;
     let mut stack = narrator.step("Start etcd, kube-apiserver and the AWS emulator", |shell| {
         let stack = Stack::start(options)?;

@@ -1,16 +1,19 @@
-//! The Go tools of the stack: found in `KUBEBUILDER_ASSETS` or in the cache folder, else built from the versions that the
-//! go.mod of their folder pins. A build that is cut off leaves no half binary, and two at once wait for each other.
+//! The Go tools of the stack: which there are, what each one is built from, and what that costs. Where a binary is found is in
+//! `find`, how one is built in `build`.
 
-use std::env;
-use std::fs::{self, File, TryLockError};
+mod build;
+mod find;
+
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::job::{self, Cancel};
-use crate::progress::{Progress, Task};
-use crate::{run_dir, workspace};
+use crate::workspace;
+
+pub use build::build;
+pub(crate) use build::wait_for_lock;
+pub use find::{Found, find, find_beside, misfits};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
@@ -24,6 +27,24 @@ pub enum Tool {
     /// How Flux and Argo CD judge an object; ours, in tools/health.
     Health,
     Actionlint,
+}
+
+/// A folder with a go.mod. Its tools share their dependencies, and are built by one command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    Prometheus,
+    ControlPlane,
+    Health,
+    Actionlint,
+    Kubeconform,
+}
+
+/// Processor seconds of a cold build.
+struct Cost {
+    /// With nothing of its home built before.
+    alone: u32,
+    /// On top of a larger one of its home.
+    added: u32,
 }
 
 impl Tool {
@@ -63,12 +84,12 @@ impl Tool {
             Self::Kubeconform => "github.com/yannh/kubeconform/cmd/kubeconform",
             Self::Prometheus => "github.com/prometheus/prometheus/cmd/prometheus",
             Self::Promtool => "github.com/prometheus/prometheus/cmd/promtool",
-            Self::Health => ".",
+            Self::Health => "quarantine-operator.dev/tools/health",
             Self::Actionlint => "github.com/rhysd/actionlint/cmd/actionlint",
         }
     }
 
-    /// The module whose version is told while it is built.
+    /// The module whose version is the tool's own.
     fn module(self) -> &'static str {
         match self {
             Self::Etcd => "go.etcd.io/etcd/server/v3",
@@ -81,12 +102,50 @@ impl Tool {
         }
     }
 
-    /// The folder whose go.mod pins it. Tools of one folder share their dependencies, and are built anew together.
+    pub fn home(self) -> Home {
+        match self {
+            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => Home::ControlPlane,
+            Self::Kubeconform => Home::Kubeconform,
+            Self::Prometheus | Self::Promtool => Home::Prometheus,
+            Self::Health => Home::Health,
+            Self::Actionlint => Home::Actionlint,
+        }
+    }
+
+    /// As measured on two cores, with an empty build cache.
+    fn cost(self) -> Cost {
+        let (alone, added) = match self {
+            Self::Etcd => (44, 15),
+            Self::KubeApiserver => (456, 60),
+            Self::KubeControllerManager => (500, 160),
+            Self::Helm => (226, 46),
+            Self::Prometheus => (417, 99),
+            Self::Promtool => (417, 99),
+            Self::Health => (23, 23),
+            Self::Actionlint => (6, 6),
+            Self::Kubeconform => (3, 3),
+        };
+        Cost { alone, added }
+    }
+
+    /// The version that its go.mod pins, such as `v1.37.2`.
+    pub fn version(self) -> Result<String> {
+        let path = self.home().sources().join("go.mod");
+        let go_mod = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let module = self.module();
+        find_requirement(&go_mod, module).with_context(|| format!("{} doesn't require {module}", path.display()))
+    }
+}
+
+impl Home {
+    pub const ALL: [Self; 5] =
+        [Self::Prometheus, Self::ControlPlane, Self::Health, Self::Actionlint, Self::Kubeconform];
+
     fn sources(self) -> PathBuf {
         match self {
-            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => sources(),
+            Self::ControlPlane => sources(),
             Self::Kubeconform => sources().join("kubeconform"),
-            Self::Prometheus | Self::Promtool => sources().join("prometheus"),
+            Self::Prometheus => sources().join("prometheus"),
             Self::Health => sources().join("health"),
             Self::Actionlint => sources().join("actionlint"),
         }
@@ -95,10 +154,9 @@ impl Tool {
     /// Build tags.
     fn tags(self) -> &'static str {
         match self {
-            Self::Etcd | Self::KubeApiserver | Self::KubeControllerManager | Self::Helm => "",
-            Self::Kubeconform | Self::Health | Self::Actionlint => "",
             // Without service discovery, and so without the SDKs of every cloud: targets are named one by one.
-            Self::Prometheus | Self::Promtool => "remove_all_sd",
+            Self::Prometheus => "remove_all_sd",
+            Self::ControlPlane | Self::Kubeconform | Self::Health | Self::Actionlint => "",
         }
     }
 
@@ -114,52 +172,11 @@ impl Tool {
     }
 }
 
-/// Where the binary lies, if it is there already.
-pub fn find(tool: Tool) -> Result<Option<PathBuf>> {
-    let assets = env::var_os("KUBEBUILDER_ASSETS").map(|folder| Path::new(&folder).join(tool.name()));
-    let candidates = assets.into_iter().chain([tool.folder()?.join(tool.name())]);
-    Ok(candidates.into_iter().find(|candidate| candidate.is_file()))
-}
-
-/// Builds a tool into the cache folder, unless another process does so first.
-pub fn build(tool: Tool, progress: &Progress, cancel: &Cancel) -> Result<PathBuf> {
-    let version = required_version(tool)?;
-    let task = progress.start(format!("building {} {version} (once)", tool.name()));
-    let folder = tool.folder()?;
-    let _lock = lock(&folder, &task)?;
-    let built = folder.join(tool.name());
-    if built.is_file() {
-        task.done("by another process");
-        return Ok(built);
-    }
-    let draft = tempfile::Builder::new().prefix(DRAFT).tempdir_in(&folder)?;
-    let output = draft.path().join(tool.name());
-    let log = run_dir::logs().join(format!("build-{}.log", tool.name()));
-    job::run(&format!("go build of {}", tool.name()), go_build(tool, &version, &output), &log, &task, cancel)?;
-    fs::rename(&output, &built).with_context(|| format!("cannot put {} in place", built.display()))?;
-    task.done("done");
-    Ok(built)
-}
-
-const DRAFT: &str = ".building-";
-
-fn go_build(tool: Tool, version: &str, output: &Path) -> Command {
-    let mut linker_flags = "-s -w".to_owned();
-    if tool.module() == "k8s.io/kubernetes" {
-        // A Kubernetes binary that wasn't told its version reports v0.0.0-master, which clients can't compare.
-        let mut numbers = version.trim_start_matches('v').split('.');
-        let (major, minor) = (numbers.next().unwrap_or_default(), numbers.next().unwrap_or_default());
-        for (variable, value) in [("gitVersion", version), ("gitMajor", major), ("gitMinor", minor)] {
-            linker_flags += &format!(" -X k8s.io/component-base/version.{variable}={value}");
-        }
-    }
-    let mut go = Command::new("go");
-    go.current_dir(tool.sources()).env("CGO_ENABLED", "0").env("GOWORK", "off");
-    // Without DWARF a cold build takes two thirds of the time, and the servers run as fast. -v names each package.
-    go.args(["build", "-v", "-trimpath", "-gcflags=all=-dwarf=false", "-ldflags", &linker_flags]);
-    go.args(["-tags", tool.tags(), "-o"]);
-    go.arg(output).arg(tool.package());
-    go
+/// About how many processor seconds the tools of one home take that are built together.
+pub fn cost(tools: &[Tool]) -> u32 {
+    let added: u32 = tools.iter().map(|tool| tool.cost().added).sum();
+    let largest = tools.iter().map(|tool| tool.cost()).max_by_key(|cost| cost.alone);
+    largest.map_or(0, |largest| added - largest.added + largest.alone)
 }
 
 /// The folder of the control plane's go.mod.
@@ -175,46 +192,10 @@ fn go_files(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Waits until no other process builds here, then clears away what a killed one left.
-fn lock(folder: &Path, task: &Task) -> Result<File> {
-    let lock = wait_for_lock(folder, task)?;
-    for leftover in fs::read_dir(folder)?.flatten() {
-        if leftover.file_name().to_string_lossy().starts_with(DRAFT) {
-            fs::remove_dir_all(leftover.path())?;
-        }
-    }
-    Ok(lock)
-}
-
-/// Holds a folder (made if need be) for this process alone. The kernel lets go of it when the process ends.
-pub(crate) fn wait_for_lock(folder: &Path, task: &Task) -> Result<File> {
-    let path = folder.join(".lock");
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
-    let lock = File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            task.say("waiting for another process that prepares the same");
-            lock.lock()?;
-        }
-        Err(TryLockError::Error(error)) => {
-            return Err(error).with_context(|| format!("cannot lock {}", path.display()));
-        }
-    }
-    Ok(lock)
-}
-
 /// The Go version that go.mod asks for.
 pub(crate) fn wanted_go_version() -> Option<String> {
     let go_mod = fs::read_to_string(sources().join("go.mod")).ok()?;
     go_mod.lines().find_map(|line| line.strip_prefix("go ")).map(|version| version.trim().to_owned())
-}
-
-fn required_version(tool: Tool) -> Result<String> {
-    let path = tool.sources().join("go.mod");
-    let go_mod = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    let module = tool.module();
-    find_requirement(&go_mod, module).with_context(|| format!("{} doesn't require {module}", path.display()))
 }
 
 fn find_requirement(go_mod: &str, module: &str) -> Option<String> {
@@ -242,8 +223,16 @@ mod tests {
     #[test]
     fn go_mod_names_the_version_of_every_tool() {
         for tool in Tool::ALL {
-            required_version(tool).unwrap();
+            tool.version().unwrap();
         }
         wanted_go_version().unwrap();
+    }
+
+    #[test]
+    fn tools_that_share_their_dependencies_cost_less_together() {
+        let control_plane = [Tool::Etcd, Tool::KubeApiserver, Tool::KubeControllerManager, Tool::Helm];
+        assert_eq!(cost(&control_plane), 500 + 15 + 60 + 46);
+        assert_eq!(cost(&[Tool::Helm]), 226);
+        assert_eq!(cost(&[]), 0);
     }
 }
