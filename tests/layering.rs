@@ -8,7 +8,7 @@ use std::{
 };
 
 /// Files and folders that are pure.
-const PURE: [&str; 35] = [
+const PURE: [&str; 39] = [
     "src/api",
     "src/aws/finding.rs",
     "src/aws/model.rs",
@@ -24,6 +24,9 @@ const PURE: [&str; 35] = [
     "src/check/report.rs",
     "src/intake/accept.rs",
     "src/intake/asff.rs",
+    "src/intake/echo.rs",
+    "src/intake/existing.rs",
+    "src/intake/fresh.rs",
     "src/intake/guard_duty.rs",
     "src/intake/json.rs",
     "src/intake/make.rs",
@@ -41,6 +44,7 @@ const PURE: [&str; 35] = [
     "src/plugin/target.rs",
     "src/plugin/wanted.rs",
     "src/quarantine/decide",
+    "src/quarantine/origin.rs",
     "src/quarantine/rules.rs",
     "src/quarantine/tags.rs",
     "src/quarantine/world.rs",

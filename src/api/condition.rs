@@ -102,6 +102,7 @@ pub enum Reason {
     // FindingUpdated
     FindingUpdated,
     FindingNotUpdated,
+    FindingNotAboutInstance,
     // Admission
     NoDefaultClass,
     SeveralDefaultClasses,
@@ -152,6 +153,7 @@ pub enum Reason {
     QuarantineCreated,
     FindingJoined,
     FindingIgnored,
+    FindingNamesManyInstances,
     MessageUnreadable,
     // AWS and Kubernetes answers
     AccessDenied,

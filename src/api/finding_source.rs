@@ -105,6 +105,12 @@ pub struct FindingSourceSpec {
     #[schemars(range(min = 0, max = 100_000))]
     pub max_active: i32,
 
+    /// How many instances of one finding become active. What the finding names beyond that begins suspended: a person
+    /// decides.
+    #[serde(default = "default_max_active_per_finding")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub max_active_per_finding: i32,
+
     /// An event older than this many seconds makes a suspended Quarantine: a person decides.
     #[serde(default = "default_max_event_age")]
     #[schemars(range(min = 60, max = 1_209_600))]
@@ -116,6 +122,10 @@ pub const DEFAULT_SOURCE_MAX_ACTIVE: i32 = 10;
 
 fn default_max_active() -> i32 {
     DEFAULT_SOURCE_MAX_ACTIVE
+}
+
+fn default_max_active_per_finding() -> i32 {
+    5
 }
 
 fn default_max_event_age() -> i32 {
@@ -333,7 +343,8 @@ pub struct FindingSourceStatus {
     #[serde(default)]
     pub counters: Counters,
 
-    /// When instances were last given back, by instance: what is older makes nothing any more.
+    /// When instances were last given back (when the deletion was asked for), by instance: what happened before makes
+    /// nothing any more. Only what this source could make anew, only for as long as that matters, and at most some 500.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 6000))]
     pub released: BTreeMap<String, Time>,

@@ -51,6 +51,10 @@ pub const RELEASE_ANNOTATION: &str = "quarantine-operator.dev/release";
 /// On a Quarantine whose interfaces carry another cluster's tags: `"true"` takes them over.
 pub const ADOPT_ANNOTATION: &str = "quarantine-operator.dev/adopt";
 
+/// On a Quarantine that a FindingSource made and that acts though no person chose the instance: `"true"`. It is taken off
+/// when a person asks for the instance, or when it is held for one.
+pub const AUTOMATIC_ANNOTATION: &str = "quarantine-operator.dev/automatic";
+
 /// On a Quarantine that a FindingSource made: the source's name.
 pub const SOURCE_LABEL: &str = "quarantine-operator.dev/source";
 

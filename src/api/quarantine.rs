@@ -139,7 +139,7 @@ pub struct Target {
 }
 
 /// An EC2 instance.
-#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[derive(KubeSchema, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceTarget {
     /// The instance id, such as i-0123456789abcdef0.

@@ -170,6 +170,10 @@ pub struct FindingStatus {
     /// When it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told_at: Option<Time>,
+    /// Why it couldn't be told, in one word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub reason: Option<String>,
     /// Why it couldn't be told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]

@@ -98,22 +98,47 @@ impl Budget {
     /// Errors: Retry/Throttled at once if the wait were longer than some seconds. It says when to come back: each who is
     /// sent away is given another time, at the pace at which AWS takes calls.
     pub async fn take(&self, operation: &'static str) -> Result<(), Problem> {
-        let Some(allowance) = allowance(operation) else { return Ok(()) };
-        let bucket = {
-            // A poisoned lock is as good as any: no entry is ever half written.
-            let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            let key = (self.account_id.clone(), self.region.clone(), operation);
-            buckets.entry(key).or_insert_with(|| Arc::new(Bucket::new(allowance, Instant::now()))).clone()
-        };
+        let Some(bucket) = self.bucket(operation) else { return Ok(()) };
         let began = Instant::now();
-        match bucket.take().await {
+        let taken = bucket.take().await;
+        self.measured(operation, &bucket, taken, began)
+    }
+
+    /// The same for a call that comes after all others of its kind: it waits in no line, and takes only while more than half
+    /// of the burst is left.
+    ///
+    /// Errors: Retry/Throttled at once otherwise. It says when to come back.
+    pub async fn take_spare(&self, operation: &'static str) -> Result<(), Problem> {
+        let Some(bucket) = self.bucket(operation) else { return Ok(()) };
+        let began = Instant::now();
+        let taken = bucket.take_spare(began);
+        self.measured(operation, &bucket, taken, began)
+    }
+
+    /// None: no limit is kept.
+    fn bucket(&self, operation: &'static str) -> Option<Arc<Bucket>> {
+        let allowance = allowance(operation)?;
+        // A poisoned lock is as good as any: no entry is ever half written.
+        let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (self.account_id.clone(), self.region.clone(), operation);
+        Some(buckets.entry(key).or_insert_with(|| Arc::new(Bucket::new(allowance, Instant::now()))).clone())
+    }
+
+    fn measured(
+        &self,
+        operation: &'static str,
+        bucket: &Bucket,
+        taken: Result<(), TooLong>,
+        began: Instant,
+    ) -> Result<(), Problem> {
+        match taken {
             Ok(()) => {
                 self.metrics.aws_waited(operation, began.elapsed());
                 Ok(())
             }
             Err(TooLong { come_back_in }) => {
                 self.metrics.aws_waited(operation, come_back_in);
-                Err(self.held_back(operation, allowance, come_back_in))
+                Err(self.held_back(operation, bucket.allowance, come_back_in))
             }
         }
     }
@@ -143,7 +168,7 @@ struct Bucket {
 
 impl Bucket {
     fn new(allowance: Allowance, now: Instant) -> Self {
-        let level = Mutex::new(Level { tokens: allowance.burst, at: now, promised: now });
+        let level = Mutex::new(Level { tokens: allowance.burst, at: now, promised: now, promised_spare: now });
         Self { allowance, level, line: Line::default() }
     }
 
@@ -160,6 +185,11 @@ impl Bucket {
             }
             tokio::time::sleep(wait).await;
         }
+    }
+
+    fn take_spare(&self, now: Instant) -> Result<(), TooLong> {
+        let waited_for = self.line.waiting.load(Ordering::Relaxed) > 0;
+        self.level().take_spare(self.allowance, waited_for, now)
     }
 
     /// A poisoned lock is as good as any: the level is never half written.
@@ -204,21 +234,40 @@ struct Level {
     at: Instant,
     /// When the last of those who were sent away is to come back.
     promised: Instant,
+    /// The same of those who take what others leave.
+    promised_spare: Instant,
 }
 
 impl Level {
     /// Zero: a token was there, and is taken. Else none is taken, and the next one comes after so long.
     fn take(&mut self, allowance: Allowance, now: Instant) -> Duration {
-        let Allowance { burst, per_second, .. } = allowance;
-        let since = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = (self.tokens + since * per_second).min(burst);
-        self.at = self.at.max(now);
+        self.refill(allowance, now);
         let missing = 1.0 - self.tokens;
         if missing > 0.0 {
             return allowance.time_of(missing).max(Duration::from_millis(1));
         }
         self.tokens -= 1.0;
         Duration::ZERO
+    }
+
+    /// Takes what others leave: one token while there are more than half of the burst, and nobody waits.
+    fn take_spare(&mut self, allowance: Allowance, waited_for: bool, now: Instant) -> Result<(), TooLong> {
+        self.refill(allowance, now);
+        let missing = allowance.burst / 2.0 + 1.0 - self.tokens;
+        if missing <= 0.0 && !waited_for {
+            self.tokens -= 1.0;
+            return Ok(());
+        }
+        let spare = now + allowance.time_of(missing.max(1.0));
+        self.promised_spare = self.promised_spare.max(spare) + allowance.time_of(1.0);
+        Err(TooLong { come_back_in: self.promised_spare - now })
+    }
+
+    fn refill(&mut self, allowance: Allowance, now: Instant) {
+        let Allowance { burst, per_second, .. } = allowance;
+        let since = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + since * per_second).min(burst);
+        self.at = self.at.max(now);
     }
 
     /// When to come back: once those have gone who wait now, and after the last who was sent away.

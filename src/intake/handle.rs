@@ -2,7 +2,7 @@
 //! word; this file can only keep more than that.
 
 use super::{
-    Event, Existing, Fate, InstanceFacts, Plan, Source, Step, Unreadable,
+    Event, Existing, Fate, InstanceFacts, Plan, Source, Step, Unreadable, echo,
     make::{quarantine_name, source_label},
     parse,
     plan::{plan, wanted},
@@ -10,7 +10,7 @@ use super::{
     text::plain,
 };
 use crate::{
-    api::{Counters, FindingReference, FindingSource, Quarantine, Reason},
+    api::{AUTOMATIC_ANNOTATION, Counters, FindingReference, FindingSource, Quarantine, Reason, Time},
     aws::{Disposition, Problem, queue::QueueMessage},
     quarantine::{
         Context, Error, in_time, tell,
@@ -108,26 +108,31 @@ impl Desk<'_> {
         source: &Source<'_>,
         event: &Event,
     ) -> Result<(BTreeMap<String, InstanceFacts>, Vec<Quarantine>), Error> {
-        let (mut facts, mut seen) = (BTreeMap::new(), Vec::new());
+        let (mut facts, mut seen, mut released) = (BTreeMap::new(), Vec::new(), None);
         for instance in wanted(source, event) {
             let found = in_time(self.claims().get_opt(&quarantine_name(source.name, &instance.id))).await?;
             let existing = found.as_ref().map(|found| Existing::of(found, source.name));
-            let released_at = match existing {
-                Some(_) => None,
-                None => self.released_at(&instance.id).await?,
+            if existing.is_none() && released.is_none() {
+                released = Some(self.released().await?);
+            }
+            let released = released.as_ref().filter(|_| existing.is_none());
+            let known = InstanceFacts {
+                released_at: released.and_then(|released| released.get(&instance.id)).map(|at| at.0),
+                forgotten_before: released
+                    .and_then(|released| echo::forgotten_before(released.values().map(|at| at.0))),
+                existing,
             };
-            facts.insert(instance.id.clone(), InstanceFacts { released_at, existing });
+            facts.insert(instance.id.clone(), known);
             seen.extend(found);
         }
         Ok((facts, seen))
     }
 
-    /// Asked after the Quarantine wasn't found: its release was remembered before it went.
-    async fn released_at(&self, instance_id: &str) -> Result<Option<jiff::Timestamp>, Error> {
+    /// The releases that the source remembers. Asked after a Quarantine wasn't found: its release was remembered before it
+    /// went.
+    async fn released(&self) -> Result<BTreeMap<String, Time>, Error> {
         let sources: Api<FindingSource> = Api::all(self.context.client.clone());
-        let source = in_time(sources.get(&self.source.name_any())).await?;
-        let status = source.status.unwrap_or_default();
-        Ok(status.released.get(instance_id).map(|at| at.0))
+        Ok(in_time(sources.get(&self.source.name_any())).await?.status.unwrap_or_default().released)
     }
 
     /// Takes one step. False: the message must stay.
@@ -135,25 +140,38 @@ impl Desk<'_> {
         self.context.may_write()?;
         match step {
             Step::Create(quarantine) => self.create(quarantine).await?,
-            Step::Join { name, add, said, .. } => {
+            Step::Join { name, add, chosen, said, note_on, .. } => {
                 let known = seen.iter().find(|known| known.name_any() == *name);
-                if let Some(known) = known.filter(|_| !add.is_empty()) {
-                    self.join(known, add).await?;
+                if let Some(known) = known {
+                    self.join(known, add, *chosen).await?;
                 }
                 if let Some(said) = said {
                     let said = format!("Quarantine {name}: {said}");
                     let about = known.map(|known| known.object_ref(&())).unwrap_or_default();
                     self.say(EventType::Warning, Reason::FindingJoined, about, &said).await;
+                    return Ok(self.note_on(note_on, &said).await);
                 }
             }
-            Step::Echo { why } | Step::Unwanted { why } => {
+            Step::Unwanted { why } => {
                 tracing::info!(source = self.source.name_any(), why, "a finding makes nothing");
             }
-            Step::Refused { why, note_on } | Step::WithoutInstance { why, note_on } => {
-                return Ok(self.refuse(message, why, note_on.as_ref()).await);
+            Step::Crowded { why } => {
+                self.say(EventType::Warning, Reason::FindingNamesManyInstances, named("Message", &message.id), why)
+                    .await;
             }
-            Step::Wait { why } => {
+            Step::Refused { why, note_on } | Step::WithoutInstance { why, note_on } => {
+                let note = format!("No instance was cut off for this finding: {why}");
+                return Ok(self.answer(message, why, note_on.as_slice(), &note).await);
+            }
+            Step::Echo { why, note_on } if note_on.is_empty() => {
+                tracing::info!(source = self.source.name_any(), why, "a finding makes nothing");
+            }
+            Step::Echo { why, note_on } => return Ok(self.answer(message, why, note_on, why).await),
+            Step::Wait { why, note_on } => {
                 tracing::info!(source = self.source.name_any(), why, "a message waits");
+                if message.receives <= 1 && !note_on.is_empty() {
+                    self.answer(message, why, note_on, why).await;
+                }
                 return Ok(false);
             }
         }
@@ -169,36 +187,51 @@ impl Desk<'_> {
         Ok(())
     }
 
-    async fn join(&self, known: &Quarantine, add: &[FindingReference]) -> Result<(), Error> {
+    /// Nothing is written where nothing is new.
+    async fn join(&self, known: &Quarantine, add: &[FindingReference], chosen: bool) -> Result<(), Error> {
+        let marked = known.annotations().contains_key(AUTOMATIC_ANNOTATION);
+        if add.is_empty() && !(chosen && marked) {
+            return Ok(());
+        }
         let findings: Vec<&FindingReference> = known.spec.findings.iter().chain(add).collect();
-        let patch = json!({
+        let mut patch = json!({
             "metadata": { "resourceVersion": known.resource_version() },
             "spec": { "findings": findings },
         });
+        if chosen && marked {
+            patch["metadata"]["annotations"] = json!({ AUTOMATIC_ANNOTATION: null });
+        }
         in_time(self.claims().patch(&known.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await?;
         Ok(())
     }
 
     /// An event, and the note where a person waits for an answer. False: the note may go through later.
-    async fn refuse(&self, message: &QueueMessage, why: &str, note_on: Option<&FindingReference>) -> bool {
-        let about = || note_on.map_or_else(|| named("Message", &message.id), |finding| named("Finding", &finding.id));
-        let on = note_on.map(|finding| format!(" Finding {}.", finding.id)).unwrap_or_default();
+    async fn answer(&self, message: &QueueMessage, why: &str, note_on: &[FindingReference], note: &str) -> bool {
+        let about = || match note_on {
+            [finding, ..] => named("Finding", &finding.id),
+            [] => named("Message", &message.id),
+        };
+        let on = note_on.first().map(|finding| format!(" Finding {}.", finding.id)).unwrap_or_default();
         self.say(EventType::Warning, Reason::FindingIgnored, about(), &format!("{why}{on}")).await;
-        let Some(finding) = note_on else { return true };
-        match self.note(finding, why).await {
-            Ok(()) => true,
-            Err(problem) => {
-                let said = format!("Finding {} can't be told: {}", finding.id, problem.message);
-                self.say(EventType::Warning, Reason::FindingNotUpdated, about(), &said).await;
-                problem.disposition != Disposition::Retry
-            }
-        }
+        self.note_on(note_on, note).await
     }
 
-    async fn note(&self, finding: &FindingReference, why: &str) -> Result<(), Problem> {
+    /// A note on each of these findings. False: one may go through later.
+    async fn note_on(&self, findings: &[FindingReference], note: &str) -> bool {
+        let mut settled = true;
+        for finding in findings {
+            if let Err(problem) = self.note(finding, note).await {
+                let said = format!("Finding {} can't be told: {}", finding.id, problem.message);
+                self.say(EventType::Warning, Reason::FindingNotUpdated, named("Finding", &finding.id), &said).await;
+                settled &= problem.disposition != Disposition::Retry;
+            }
+        }
+        settled
+    }
+
+    async fn note(&self, finding: &FindingReference, note: &str) -> Result<(), Problem> {
         let place = place(self.context, &self.source.spec).await?;
-        let note = plain(&format!("No instance was cut off for this finding: {why}"), NOTE_ROOM);
-        let saying = Saying { word: String::new(), note: Some(note), workflow: None };
+        let saying = Saying { word: String::new(), note: Some(plain(note, NOTE_ROOM)), workflow: None, about: None };
         let told = tell(self.context, &place, &[Addressee::new(finding, &saying.word)], &saying).await;
         told.into_iter().try_for_each(|(_, outcome)| outcome)
     }

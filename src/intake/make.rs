@@ -2,9 +2,12 @@
 //!
 //! What the API server would refuse is not put in: a message must not go round and round because of a long title.
 
-use super::{plan::Source, text::plain};
+use super::{accept::By, plan::Source, text::plain};
 use crate::{
-    api::{FindingReference, InstanceTarget, Quarantine, QuarantineSpec, QuarantineTemplate, SOURCE_LABEL, Target},
+    api::{
+        AUTOMATIC_ANNOTATION, FindingReference, InstanceTarget, Mode, Quarantine, QuarantineSpec, QuarantineTemplate,
+        SOURCE_LABEL, Target,
+    },
     aws::finding::{Finding, NamedInstance, is_region},
 };
 
@@ -12,7 +15,7 @@ use crate::{
 pub const MOST_FINDINGS: usize = 20;
 
 /// How many characters its reason has.
-const MOST_REASON: usize = 1024;
+pub const MOST_REASON: usize = 1024;
 
 /// A label's value has 63 characters at most ("Labels and Selectors", Kubernetes documentation).
 const MOST_LABEL: usize = 63;
@@ -45,11 +48,13 @@ pub fn reference(finding: &Finding, source_region: &str) -> Option<FindingRefere
     fits.then(|| FindingReference { id: finding.id.clone(), region: region.to_owned(), product_arn })
 }
 
-/// The object, whole. `suspended` says why it begins suspended; the template may want that, too.
+/// The object, whole. `suspended` says why it begins suspended; the template may want that, too. One that acts without a
+/// person having chosen the instance is marked.
 pub fn quarantine(
     source: &Source<'_>,
     instance: &NamedInstance,
     findings: &[&Finding],
+    by: By,
     suspended: Option<&str>,
 ) -> Quarantine {
     let QuarantineTemplate { namespace, class_name, mode, suspend, labels, reason } = &source.spec.template;
@@ -71,20 +76,27 @@ pub fn quarantine(
         findings: distinct(findings.iter().filter_map(|finding| reference(finding, &source.spec.region))),
         release: Default::default(),
     };
+    let acts_alone = by == By::Automatic && !spec.suspend && spec.mode == Mode::Enforce;
     let mut quarantine = Quarantine::new(&quarantine_name(source.name, &instance.id), spec);
     quarantine.metadata.namespace = Some(namespace.clone());
     let mut labels = labels.clone();
     labels.insert(SOURCE_LABEL.to_owned(), source_label(source.name));
     quarantine.metadata.labels = Some(labels);
+    if acts_alone {
+        quarantine.metadata.annotations = Some([(AUTOMATIC_ANNOTATION.to_owned(), "true".to_owned())].into());
+    }
     quarantine
+}
+
+/// How the reason of a Quarantine begins that waits for a person.
+pub fn begins_suspended(why: &str) -> String {
+    format!("Suspended: {}. To cut the instance off, set suspend: false.", plain(why, 320))
 }
 
 /// What must not be cut comes first.
 fn why(template: Option<&str>, findings: &[&Finding], suspended: Option<&str>) -> String {
     let mut parts = Vec::new();
-    if let Some(suspended) = suspended {
-        parts.push(format!("Suspended: {}. To cut the instance off, set suspend: false.", plain(suspended, 320)));
-    }
+    parts.extend(suspended.map(begins_suspended));
     parts.extend(template.map(|template| plain(template, 512)));
     if let Some((first, others)) = findings.split_first() {
         let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };

@@ -7,6 +7,9 @@
 //! | `json` | JSON as strict as it must be (pure) |
 //! | [`accept`] | does the source want this finding, and this instance of it? (pure) |
 //! | [`plan`] | what is made of it, and whether the message may be deleted then (pure) |
+//! | [`existing`] | the instance has its Quarantine: the finding joins it (pure) |
+//! | [`fresh`] | it has none: whether one is made, and whether a person must say yes first (pure) |
+//! | [`echo`] | which releases a source remembers, and for how long (pure) |
 //! | [`make`] | the Quarantine: its name, its label, its reason, the findings that it informs (pure) |
 //! | [`text`] | what others wrote, fit to be shown (pure) |
 //! | `handle` | one message: its plan, carried out on the API server |
@@ -21,6 +24,9 @@
 pub mod accept;
 mod asff;
 mod custom_action;
+pub mod echo;
+mod existing;
+mod fresh;
 mod guard_duty;
 mod handle;
 mod json;
@@ -35,6 +41,7 @@ mod tests;
 pub mod text;
 
 pub use custom_action::arn as custom_action_arn;
+pub use existing::{Approval, Existing, InstanceFacts};
 pub use parse::{Event, Trigger, Unreadable, parse};
-pub use plan::{Approval, Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, plan};
+pub use plan::{Fate, Plan, Source, Step, Understood, plan};
 pub use source::{Intake, place, place_of, reconcile};

@@ -13,7 +13,7 @@ use crate::{
     api::{Counters, FindingSource, Reason},
     aws::{Disposition, Problem, Sqs, queue::QueueMessage},
     metrics::Metrics,
-    quarantine::{Context, Error, source_of, waits_for_room_of_source},
+    quarantine::{Context, Error, origin::is_made_by, waits_for_a_person, waits_for_room_of_source},
 };
 use futures::future::join_all;
 use jiff::SignedDuration;
@@ -39,7 +39,7 @@ const HOLD: Duration = Duration::from_secs(60);
 const FIRST_LATER: u32 = 30;
 const LONGEST_LATER: u32 = 11 * 3_600;
 
-/// So many Quarantines that wait for room, and nothing more is received: the queue keeps what comes better than etcd.
+/// So many Quarantines that wait for room or for a person, and nothing more is received: the queue keeps what comes better than etcd.
 const BACKLOG: usize = 500;
 
 /// A receiver, and what it is given.
@@ -103,9 +103,8 @@ impl Receiver {
     }
 
     fn room(&self) -> Result<(), Trouble> {
-        let label = super::make::source_label(&self.source.name_any());
         let waiting = |claim: &crate::api::Quarantine| {
-            waits_for_room_of_source(claim) && source_of(claim) == Some(label.as_str())
+            (waits_for_room_of_source(claim) || waits_for_a_person(claim)) && is_made_by(claim, &self.source)
         };
         let waiting = self.context.stores.quarantines.state_filter(waiting).len();
         if waiting < BACKLOG {
@@ -115,7 +114,7 @@ impl Receiver {
             Disposition::Wait,
             Reason::BacklogFull,
             format!(
-                "{BACKLOG} Quarantines of this source wait for room, so nothing more is received: look whether it misfires, delete those that aren't meant, or raise maxActive."
+                "{BACKLOG} Quarantines of this source wait for room or for a person (suspended, or a dry run), so nothing more is received: look whether it misfires, delete those that aren't meant, say yes to those that are, or raise maxActive."
             ),
         )))
     }

@@ -64,7 +64,7 @@ pub struct Operator {
     context: Arc<Context>,
     watches: watches::Watches,
     woken: mpsc::UnboundedReceiver<ObjectRef<Quarantine>>,
-    dismissed: mpsc::UnboundedReceiver<String>,
+    dismissed: mpsc::UnboundedReceiver<Quarantine>,
     settings: Settings,
 }
 

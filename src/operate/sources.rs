@@ -2,10 +2,10 @@
 
 use super::watches::{Changes, controller};
 use crate::{
-    api::FindingSource,
+    api::{FindingSource, Quarantine},
     intake::{Intake, reconcile},
     metrics::Reconciled,
-    quarantine::{Context, Error, remember_at_sources},
+    quarantine::{Context, Error, releases::remember_at_sources},
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
 use kube::{ResourceExt, runtime::controller::Action};
@@ -21,7 +21,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub async fn run(
     changes: Changes<FindingSource>,
     context: Arc<Context>,
-    dismissed: UnboundedReceiver<String>,
+    dismissed: UnboundedReceiver<Quarantine>,
     shutdown: impl Future<Output = ()> + Send + Sync + 'static,
 ) {
     // kube runs as many as there are sources.
@@ -78,12 +78,10 @@ fn after_error(source: Arc<FindingSource>, error: &Error, _: Arc<Intake>) -> Act
 
 /// A Quarantine that a person deletes instead of letting it act is an answer, too: what its source hears later of what
 /// happened before makes no other one.
-async fn remember(context: Arc<Context>, mut dismissed: UnboundedReceiver<String>) {
-    while let Some(instance) = dismissed.recv().await {
-        while let Err(error) =
-            remember_at_sources(&context.client, &context.stores.sources.state(), &instance, context.now()).await
-        {
-            tracing::warn!(instance, %error, "a dismissed Quarantine can't be remembered yet");
+async fn remember(context: Arc<Context>, mut dismissed: UnboundedReceiver<Quarantine>) {
+    while let Some(claim) = dismissed.recv().await {
+        while let Err(error) = remember_at_sources(&context, &claim).await {
+            tracing::warn!(name = claim.name_any(), %error, "a dismissed Quarantine can't be remembered yet");
             tokio::time::sleep(RETRY).await;
         }
     }

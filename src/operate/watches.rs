@@ -9,9 +9,10 @@ use crate::{
         ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass,
         RECONCILE_ANNOTATION,
     },
-    intake::make::source_label,
     quarantine::{
-        Listing, Stores, age, named_instance, names_instance, source_of, waits_for_room, waits_for_room_of_source,
+        Listing, Stores, age, names_instance,
+        origin::{Origins, is_made_by},
+        waits_for_room, waits_for_room_of_source,
     },
 };
 use futures::{Stream, StreamExt, future::ready};
@@ -48,35 +49,37 @@ pub struct Watches {
     pub sources: Changes<FindingSource>,
 }
 
-/// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`; the instance
-/// of one that a source made, and that went without ever having held anything, to `dismiss`.
+/// Makes the watches and the stores that they fill. What one claim's change means for others goes to `wake`; one that a
+/// source made, and that went without ever having held anything, to `dismiss`.
 pub fn start(
     client: &Client,
     wake: UnboundedSender<ObjectRef<Quarantine>>,
-    dismiss: UnboundedSender<String>,
+    dismiss: UnboundedSender<Quarantine>,
 ) -> (Watches, Stores) {
     let (quarantines, quarantine_changes, quarantines_listed) = reflected::<Quarantine>(client);
     let mut rooms = Rooms { claims: quarantines.clone(), wake: wake.clone(), known: HashMap::new() };
-    let mut neighbours = Neighbours::new(&quarantines, wake);
+    let (sources, source_changes, sources_listed) = reflected::<FindingSource>(client);
+    let mut neighbours = Neighbours::new(&quarantines, &sources, wake);
     let (classes, class_changes, classes_listed) = reflected::<QuarantineClass>(client);
     let (namespaces, writer) = store();
     let namespace_changes = watcher(Api::<PartialObjectMeta<Namespace>>::all(client.clone()), Config::default());
     let (namespace_changes, namespaces_listed) =
         told_when_listed(namespace_changes.backoff(Pauses::default()).reflect(writer));
-    let (sources, source_changes, sources_listed) = reflected::<FindingSource>(client);
+    let makers = sources.clone();
     let watches = Watches {
         quarantines: stored(quarantine_changes.inspect(move |event| {
             neighbours.notice(event);
-            if let Some(instance) = event.as_ref().ok().and_then(dismissed) {
+            if let Some(claim) = event.as_ref().ok().and_then(|event| dismissed(event, &makers)) {
                 // The receiver goes only when the process does.
-                let _ = dismiss.send(instance);
+                let _ = dismiss.send(claim.clone());
             }
         }))
         .predicate_filter(what_a_person_writes, Default::default())
         .boxed(),
         classes: stored_or_deleted(class_changes).boxed(),
         namespaces: stored_or_deleted(namespace_changes).boxed(),
-        sources: stored_or_deleted(source_changes).inspect(move |source| rooms.notice(source)).boxed(),
+        sources: asked_of_sources(stored_or_deleted(source_changes).inspect(move |source| rooms.notice(source)))
+            .boxed(),
     };
     let listed = vec![
         Listing { of: "quarantines", done: quarantines_listed },
@@ -85,6 +88,22 @@ pub fn start(
         Listing { of: "findingsources", done: sources_listed },
     ];
     (watches, Stores::new(quarantines, classes, namespaces, sources, listed))
+}
+
+/// A source is reconciled when it is another one, when its spec is, or when it goes. Its status is our own writing, with
+/// each message and each release: who listened to that would write as fast as the API server answers.
+fn asked_of_sources(
+    sources: impl Stream<Item = watcher::Result<FindingSource>>,
+) -> impl Stream<Item = watcher::Result<FindingSource>> {
+    sources.predicate_filter(
+        |source: &FindingSource| {
+            let mut hasher = DefaultHasher::new();
+            let meta = &source.metadata;
+            (&meta.uid, meta.generation, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+            Some(hasher.finish())
+        },
+        Default::default(),
+    )
 }
 
 /// Between two tries of a watch: kube's own pauses grow to half a minute and begin anew only once a watch has gone well for
@@ -186,14 +205,19 @@ fn readable<K: Resource<DynamicType = ()>>(event: Event<DeserializeGuard<K>>) ->
 /// Wakes the claims that another one's change concerns.
 struct Neighbours {
     claims: Store<Quarantine>,
+    sources: Store<FindingSource>,
     wake: UnboundedSender<ObjectRef<Quarantine>>,
     /// What each claim last was to others, by uid.
     known: HashMap<String, u64>,
 }
 
 impl Neighbours {
-    fn new(claims: &Store<Quarantine>, wake: UnboundedSender<ObjectRef<Quarantine>>) -> Self {
-        Self { claims: claims.clone(), wake, known: HashMap::new() }
+    fn new(
+        claims: &Store<Quarantine>,
+        sources: &Store<FindingSource>,
+        wake: UnboundedSender<ObjectRef<Quarantine>>,
+    ) -> Self {
+        Self { claims: claims.clone(), sources: sources.clone(), wake, known: HashMap::new() }
     }
 
     /// Who waited for the instance, for an interface or for room under a limit goes on.
@@ -217,9 +241,10 @@ impl Neighbours {
         if gone || (before.is_some() && !waits_for_room(claim)) {
             self.wake_oldest(|other| waits_for_room(other) && class_of(other) == class);
         }
-        let source = source_of(claim);
+        let origins = Origins::of(&self.sources.state());
+        let source = origins.made(claim);
         if source.is_some() && (gone || (before.is_some() && !waits_for_room_of_source(claim))) {
-            self.wake_oldest(|other| waits_for_room_of_source(other) && source_of(other) == source);
+            self.wake_oldest(|other| waits_for_room_of_source(other) && origins.made(other) == source);
         }
     }
 
@@ -253,20 +278,18 @@ impl Rooms {
         if self.known.insert(source.name_any(), limit) == Some(limit) {
             return;
         }
-        let label = source_label(&source.name_any());
-        let waits = |claim: &Quarantine| waits_for_room_of_source(claim) && source_of(claim) == Some(label.as_str());
+        let waits = |claim: &Quarantine| waits_for_room_of_source(claim) && is_made_by(claim, source);
         for claim in refs(self.claims.state_filter(waits)) {
             let _ = self.wake.send(claim);
         }
     }
 }
 
-/// The instance of a claim that a source made, and that is gone though it never held anything.
-fn dismissed(event: &Event<Quarantine>) -> Option<String> {
+/// A claim that a source made, and that is gone though it never held anything.
+fn dismissed<'a>(event: &'a Event<Quarantine>, sources: &Store<FindingSource>) -> Option<&'a Quarantine> {
     let Event::Delete(claim) = event else { return None };
     let held = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
-    let instance = named_instance(claim).filter(|_| source_of(claim).is_some() && !held);
-    instance.map(str::to_owned)
+    (!held && Origins::of(&sources.state()).made(claim).is_some()).then_some(claim)
 }
 
 /// What other claims' decisions depend on: eligibility, records, what it says, whether it goes.
@@ -339,6 +362,26 @@ fn refs(claims: Vec<Arc<Quarantine>>) -> Vec<ObjectRef<Quarantine>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_is_written_into_a_sources_status_does_not_wake_it() {
+        let source = |uid: &str, generation: i64, received: i64| -> FindingSource {
+            serde_json::from_value(serde_json::json!({
+                "apiVersion": "quarantine-operator.dev/v1alpha1", "kind": "FindingSource",
+                "metadata": {"name": "hub", "uid": uid, "generation": generation, "resourceVersion": received.to_string()},
+                "spec": {"queueUrl": "", "region": "", "template": {"namespace": "ir"}},
+                "status": {"counters": {"received": received}, "released": {"i-1": "2026-01-01T00:00:00Z"}},
+            }))
+            .expect("a source")
+        };
+        let mut going = source("a", 2, 5);
+        going.metadata.deletion_timestamp = Some(crate::api::Time(jiff::Timestamp::UNIX_EPOCH));
+        let written =
+            [source("a", 1, 1), source("a", 1, 2), source("a", 2, 3), source("a", 2, 4), going, source("b", 1, 0)];
+        let woken = asked_of_sources(futures::stream::iter(written.map(Ok)));
+        let woken: Vec<_> = woken.map(|source| source.expect("a source").resource_version()).collect().await;
+        assert_eq!(woken, ["1", "3", "5", "0"].map(|version| Some(version.to_owned())));
+    }
 
     #[test]
     fn a_watch_is_tried_again_within_four_seconds_however_often_it_failed() {

@@ -2,10 +2,9 @@
 //! in one critical section, so that no schedule of creations holds more than `maxActive`. Room goes to the oldest that
 //! wait for it.
 
-use super::{decide::holders::named_instance, world::Room};
+use super::{decide::holders::named_instance, origin::Origins, world::Room};
 use crate::api::{
-    ConditionType, DEFAULT_CLASS_ANNOTATION, DEFAULT_SOURCE_MAX_ACTIVE, FindingSource, Mode, Quarantine,
-    QuarantineClass, Reason, SOURCE_LABEL,
+    ConditionType, DEFAULT_CLASS_ANNOTATION, DEFAULT_SOURCE_MAX_ACTIVE, Mode, Quarantine, QuarantineClass, Reason,
 };
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -31,7 +30,7 @@ impl Limits {
     pub fn grant(
         &self,
         class: &QuarantineClass,
-        source: Option<&FindingSource>,
+        origins: &Origins,
         claim: &Quarantine,
         known: &[Arc<Quarantine>],
     ) -> Room {
@@ -55,16 +54,16 @@ impl Limits {
         if !of_class.has_room(instance, claim, known) {
             return Room::ClassFull;
         }
-        let through = source_of(claim);
+        let through = origins.made(claim);
         if let Some(through) = through {
             let ours = |grant: &&Grant| grant.source.as_deref() == Some(through);
             let of_source = Pool {
                 // A source that is gone leaves its claims as bounded as one that says nothing.
-                limit: source.map_or(DEFAULT_SOURCE_MAX_ACTIVE, |source| source.spec.max_active),
+                limit: origins.source(through).map_or(DEFAULT_SOURCE_MAX_ACTIVE, |source| source.spec.max_active),
                 granted: granted.values().filter(ours).map(|grant| grant.instance.as_str()).collect(),
-                is_of: &|other| source_of(other) == Some(through),
+                is_of: &|other| origins.made(other) == Some(through),
                 waits: &|other| {
-                    source_of(other) == Some(through)
+                    origins.made(other) == Some(through)
                         && (ready_reason(other).is_none() || waits_for_room_of_source(other))
                 },
             };
@@ -121,14 +120,15 @@ fn is_wanted(claim: &Quarantine) -> bool {
     claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none()
 }
 
-/// The FindingSource that made the claim.
-pub fn source_of(claim: &Quarantine) -> Option<&str> {
-    claim.labels().get(SOURCE_LABEL).map(String::as_str)
-}
-
 /// Whether the claim was last refused because its class holds as many as it may.
 pub fn waits_for_room(claim: &Quarantine) -> bool {
     ready_reason(claim).is_some_and(|reason| *reason == Reason::LimitReached.as_str())
+}
+
+/// Whether it holds nothing and waits for a person to say yes.
+pub fn waits_for_a_person(claim: &Quarantine) -> bool {
+    let asked = claim.spec.suspend || claim.spec.mode == Mode::DryRun;
+    asked && !holds(claim) && claim.metadata.deletion_timestamp.is_none()
 }
 
 /// Whether the claim was last refused because as many are held through its source as may be.
@@ -158,6 +158,7 @@ pub fn holds(claim: &Quarantine) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::SOURCE_LABEL;
     use serde_json::json;
 
     fn class(max_active: i32) -> QuarantineClass {
@@ -186,7 +187,7 @@ mod tests {
     }
 
     fn may(limits: &Limits, class: &QuarantineClass, claim: &Quarantine, known: &[Arc<Quarantine>]) -> bool {
-        limits.grant(class, None, claim, known) == Room::Free
+        limits.grant(class, &Origins::of(&[]), claim, known) == Room::Free
     }
 
     #[test]
@@ -247,15 +248,23 @@ mod tests {
         assert!(may(&limits, &class, &known[1], &known));
     }
 
-    fn source(max_active: i32) -> FindingSource {
+    fn source(max_active: i32) -> Origins {
         let source = json!({
             "apiVersion": "quarantine-operator.dev/v1alpha1", "kind": "FindingSource", "metadata": {"name": "hub"},
             "spec": {"queueUrl": "", "region": "", "template": {"namespace": "ir"}, "maxActive": max_active},
         });
-        serde_json::from_value(source).unwrap()
+        Origins::of(&[Arc::new(serde_json::from_value(source).unwrap())])
     }
 
+    /// As the source makes it, without the label, which whoever may edit it can take off.
     fn through_source(claim: Arc<Quarantine>) -> Arc<Quarantine> {
+        let mut claim = claim.as_ref().clone();
+        claim.metadata.namespace = Some("ir".to_owned());
+        claim.metadata.name = named_instance(&claim).map(|instance| format!("hub-{instance}"));
+        Arc::new(claim)
+    }
+
+    fn labelled(claim: Arc<Quarantine>) -> Arc<Quarantine> {
         let mut claim = claim.as_ref().clone();
         claim.metadata.labels.get_or_insert_default().insert(SOURCE_LABEL.to_owned(), "hub".to_owned());
         Arc::new(claim)
@@ -265,16 +274,16 @@ mod tests {
     fn rule_12_no_schedule_grants_more_than_the_limit_of_the_source() {
         let (limits, class, source) = (Limits::default(), class(100), source(2));
         let known = [1, 2, 3].map(|n| created(through_source(waiting(&format!("u{n}"), n)), n.into()));
-        let rooms: Vec<Room> = known.iter().map(|claim| limits.grant(&class, Some(&source), claim, &known)).collect();
+        let rooms: Vec<Room> = known.iter().map(|claim| limits.grant(&class, &source, claim, &known)).collect();
         let full = |max_active| Room::SourceFull { source: "hub".to_owned(), max_active };
         assert_eq!(rooms, [Room::Free, Room::Free, full(2)]);
         let by_hand = created(waiting("by-hand", 9), 9);
         assert!(may(&limits, &class, &by_hand, &known), "it is nobody else's limit");
         let limits = Limits::default();
         let many = (1..=DEFAULT_SOURCE_MAX_ACTIVE as u32 + 1)
-            .map(|n| created(through_source(waiting(&format!("u{n}"), n)), n.into()));
+            .map(|n| created(labelled(waiting(&format!("u{n}"), n)), n.into()));
         let many: Vec<Arc<Quarantine>> = many.collect();
-        let last = many.iter().map(|claim| limits.grant(&class, None, claim, &many)).next_back();
+        let last = many.iter().map(|claim| limits.grant(&class, &Origins::of(&[]), claim, &many)).next_back();
         assert_eq!(last, Some(full(DEFAULT_SOURCE_MAX_ACTIVE)), "the source is gone");
     }
 
@@ -286,6 +295,6 @@ mod tests {
         let by_hand = created(waiting("by-hand", 9), 9);
         known.push(by_hand.clone());
         assert!(may(&limits, &class, &by_hand, &known));
-        assert_ne!(limits.grant(&class, Some(&source), &known[0], &known), Room::Free);
+        assert_ne!(limits.grant(&class, &source, &known[0], &known), Room::Free);
     }
 }

@@ -12,8 +12,9 @@ mod locks;
 mod managed_group;
 mod measure;
 mod observe;
+pub mod origin;
 mod record;
-mod releases;
+pub mod releases;
 pub mod rules;
 pub mod tags;
 mod tell;
@@ -21,9 +22,8 @@ pub mod world;
 
 pub use context::{Context, Error, Listing, Stores, in_time};
 pub use decide::holders::named_instance;
-pub use limits::{age, source_of, waits_for_room, waits_for_room_of_source};
+pub use limits::{age, waits_for_a_person, waits_for_room, waits_for_room_of_source};
 pub use observe::{names_instance, place};
-pub use releases::remember_at_sources;
 pub use tell::tell;
 
 use crate::api::Quarantine;

@@ -3,7 +3,7 @@
 
 use super::{
     context::Context,
-    decide::findings::change,
+    decide::{about::is_about, findings::change},
     world::{Addressee, Saying},
 };
 use crate::{
@@ -50,7 +50,8 @@ async fn tell_through(
     let mut outcomes = Vec::with_capacity(findings.len());
     let mut changes: BTreeMap<FindingChange, Vec<&Addressee>> = BTreeMap::new();
     for (told, read) in findings.iter().zip(read) {
-        match read.and_then(|found| only(told, found)) {
+        let read = read.and_then(|found| only(told, found));
+        match read.and_then(|finding| is_about(&finding, saying).map(|()| finding)) {
             Ok(finding) => changes.entry(change(&finding, saying)).or_default().push(told),
             Err(problem) => outcomes.push((told.key.clone(), Err(problem))),
         }

@@ -2,8 +2,8 @@
 
 use crate::{
     api::{
-        ConditionStatus, FindingReference, InterfaceStatus, Quarantine, QuarantineClass, QuarantineStatus, Reason,
-        ResolvedTarget,
+        ConditionStatus, FindingReference, InstanceTarget, InterfaceStatus, Quarantine, QuarantineClass,
+        QuarantineStatus, Reason, ResolvedTarget,
     },
     aws::{
         Place,
@@ -232,6 +232,8 @@ pub struct Saying {
     pub note: Option<String>,
     /// What a finding moves on to whose workflow status is NEW.
     pub workflow: Option<Workflow>,
+    /// Only findings that name this instance are told. None: whatever they name.
+    pub about: Option<InstanceTarget>,
 }
 
 /// Which kind of action an outcome belongs to.

@@ -10,7 +10,7 @@ const QUICK: Allowance = Allowance::of_reads(1.0, 100.0);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn full(now: Instant) -> Level {
-    Level { tokens: 6.0, at: now, promised: now }
+    Level { tokens: 6.0, at: now, promised: now, promised_spare: now }
 }
 
 #[test]
@@ -132,4 +132,19 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_comes_last_takes_no_more_than_half_of_the_burst_and_comes_back_when_it_is_there_again() {
+    let now = Instant::now();
+    let mut level = full(now);
+    let taken = (0..6).map_while(|_| level.take_spare(GET_FINDINGS, false, now).ok()).count();
+    assert_eq!(taken, 3);
+    assert!((0..3).all(|_| level.take(GET_FINDINGS, now).is_zero()), "the others find their half");
+    let back = |level: &mut Level| level.take_spare(GET_FINDINGS, false, now).unwrap_err().come_back_in.as_millis();
+    let back: Vec<u128> = (0..3).map(|_| back(&mut level)).collect();
+    assert!(back.iter().zip([1_667, 2_000, 2_333]).all(|(back, due)| back.abs_diff(due) <= 2), "{back:?}");
+    let later = now + Duration::from_millis(1_400);
+    assert!(level.take_spare(GET_FINDINGS, true, later).is_err(), "somebody waits");
+    assert!(level.take_spare(GET_FINDINGS, false, later).is_ok());
 }

@@ -3,11 +3,15 @@
 
 use super::{Ec2, RuleChange};
 use crate::api::Reason;
+use crate::aws::call::Paced;
 use crate::aws::convert::ec2 as convert;
 use crate::aws::model::{GroupRule, Interface, Peer, Tags};
 use crate::aws::problem::{Disposition, Problem};
 use crate::aws::reads::INTERFACES;
+use aws_sdk_ec2::operation::modify_network_interface_attribute::builders::ModifyNetworkInterfaceAttributeFluentBuilder;
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
+
+const SET_GROUPS: &str = "ec2:ModifyNetworkInterfaceAttribute";
 
 /// How many interfaces are looked at for one that can be asked about.
 const FEW: i32 = 50;
@@ -28,7 +32,7 @@ impl Change {
     /// As IAM policies name it.
     pub fn operation(&self) -> &'static str {
         match self {
-            Self::SetGroups { .. } => "ec2:ModifyNetworkInterfaceAttribute",
+            Self::SetGroups { .. } => SET_GROUPS,
             Self::Tag { .. } => "ec2:CreateTags",
             Self::Untag { .. } => "ec2:DeleteTags",
             Self::CreateGroup { .. } => "ec2:CreateSecurityGroup",
@@ -47,8 +51,7 @@ impl Ec2 {
         let operation = change.operation();
         match change {
             Change::SetGroups { interface_id, groups } => {
-                let call = self.changes.modify_network_interface_attribute().network_interface_id(interface_id);
-                let call = call.set_groups(Some(groups.clone())).dry_run(true).send();
+                let call = self.trial_of_groups(interface_id, groups).send();
                 permitted(operation, self.session.call(operation, call).await)
             }
             Change::Tag { resource_id, tags } => {
@@ -86,9 +89,19 @@ impl Ec2 {
         }
     }
 
-    /// Whether [`Ec2::set_groups`] would be permitted.
+    /// Whether [`Ec2::set_groups`] would be permitted. Asked only while swaps leave AWS' rate to spare.
+    ///
+    /// Errors: as AWS refused it; Retry/Throttled at once while swaps need what there is.
     pub async fn may_set_groups(&self, interface_id: &str, groups: &[String]) -> Result<(), Problem> {
-        self.may(&Change::SetGroups { interface_id: interface_id.to_owned(), groups: groups.to_vec() }).await
+        let Paced { session, budget } = &self.session;
+        budget.take_spare(SET_GROUPS).await?;
+        let call = self.trial_of_groups(interface_id, groups).send();
+        permitted(SET_GROUPS, session.call(SET_GROUPS, call).await)
+    }
+
+    fn trial_of_groups(&self, interface_id: &str, groups: &[String]) -> ModifyNetworkInterfaceAttributeFluentBuilder {
+        let call = self.changes.modify_network_interface_attribute().network_interface_id(interface_id);
+        call.set_groups(Some(groups.to_vec())).dry_run(true)
     }
 
     /// Some interface that no AWS service manages, to ask about: in that VPC, or in any. None: the first few show none.

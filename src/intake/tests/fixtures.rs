@@ -95,6 +95,7 @@ pub fn spec() -> FindingSourceSpec {
             ..QuarantineTemplate::default()
         },
         max_active: 10,
+        max_active_per_finding: 5,
         max_event_age_seconds: 3_600,
     }
 }

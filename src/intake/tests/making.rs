@@ -5,16 +5,19 @@ use super::{
     fixtures::{INSTANCE, PRODUCT, event, finding, source, spec},
 };
 use crate::{
-    api::{FindingReference, FindingSourceSpec, Mode, Quarantine, QuarantineTemplate, SOURCE_LABEL},
+    api::{
+        AUTOMATIC_ANNOTATION, FindingReference, FindingSourceSpec, Mode, Quarantine, QuarantineTemplate, SOURCE_LABEL,
+    },
     aws::finding::Finding,
     intake::{
         Source,
+        accept::By,
         make::{quarantine, quarantine_name, reference, source_label},
     },
 };
 
 fn made(source: &Source<'_>, finding: &Finding, suspended: Option<&str>) -> Quarantine {
-    let quarantine = quarantine(source, &finding.instances[0], &[finding], suspended);
+    let quarantine = quarantine(source, &finding.instances[0], &[finding], By::Person, suspended);
     assert_fits(&quarantine);
     quarantine
 }
@@ -54,6 +57,20 @@ fn mode_and_suspend_are_the_templates() {
     assert!(made.suspend && made.mode == Mode::DryRun);
     let reason = made.reason.expect("a reason");
     assert!(reason.starts_with("Suspended: its source wants a person to say yes. To cut"), "{reason}");
+}
+
+#[test]
+fn what_acts_though_no_person_chose_it_is_marked() {
+    let finding = finding("imported");
+    let marked = |spec: &FindingSourceSpec, by, suspended: Option<&str>| {
+        let made = quarantine(&source(spec), &finding.instances[0], &[&finding], by, suspended);
+        made.metadata.annotations.is_some_and(|annotations| annotations.contains_key(AUTOMATIC_ANNOTATION))
+    };
+    assert!(marked(&spec(), By::Automatic, None));
+    assert!(!marked(&spec(), By::Person, None));
+    assert!(!marked(&spec(), By::Automatic, Some("it is old")), "a person says yes");
+    let template = QuarantineTemplate { mode: Mode::DryRun, ..spec().template };
+    assert!(!marked(&FindingSourceSpec { template, ..spec() }, By::Automatic, None), "a person says yes");
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! |---|---|
 //! | `parsing` | AWS' events are read as they are documented, and what isn't one is named |
 //! | `accepting` | what a source wants, and what it refuses |
+//! | `crowding` | who is told of what makes nothing, and how many instances of one finding become active |
 //! | `planning`, `making` | what is made of an event, and what becomes of its message |
+//! | `remembering` | which releases a source remembers, and for how long |
 //! | `properties` | whatever stands around, the instances are found, and what is made fits the API server's rules |
 //! | `mutation` | messages that were changed at random: nothing panics, and nothing is deleted that wasn't understood |
 //! | `fixtures` | the events, and how a test changes one |
@@ -12,6 +14,7 @@
 //! | `mutate` | the changes |
 
 mod accepting;
+mod crowding;
 mod fits;
 mod fixtures;
 mod making;
@@ -21,3 +24,4 @@ mod oracle;
 mod parsing;
 mod planning;
 mod properties;
+mod remembering;

@@ -150,7 +150,9 @@ fn check_plan(planned: &Plan, wanted: usize) {
                 assert!(why.chars().count() <= 512);
                 assert_references_fit(note_on.as_slice());
             }
-            Step::Echo { why } | Step::Unwanted { why } | Step::Wait { why } => assert!(!why.is_empty()),
+            Step::Echo { why, .. } | Step::Unwanted { why } | Step::Crowded { why } | Step::Wait { why, .. } => {
+                assert!(!why.is_empty());
+            }
         }
     }
 }
@@ -175,5 +177,6 @@ fn some_facts(instance: &NamedInstance, numbers: &mut Numbers) -> InstanceFacts 
         findings: Vec::new(),
         target_finding: None,
     });
-    InstanceFacts { released_at, existing }
+    let forgotten_before = (numbers.below(4) == 0).then(|| at("2026-01-02T00:00:00Z"));
+    InstanceFacts { released_at, forgotten_before, existing }
 }

@@ -11,21 +11,21 @@ use crate::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-fn plan_with(spec: &FindingSourceSpec, event: &Event, facts: &InstanceFacts, now: Timestamp) -> Plan {
+pub fn plan_with(spec: &FindingSourceSpec, event: &Event, facts: &InstanceFacts, now: Timestamp) -> Plan {
     let source = source(spec);
     let facts = wanted(&source, event).into_iter().map(|one| (one.id.clone(), facts.clone())).collect();
     plan(&source, event, &facts, now)
 }
 
-fn planned(event: &Event, facts: InstanceFacts) -> Plan {
+pub fn planned(event: &Event, facts: InstanceFacts) -> Plan {
     plan_with(&spec(), event, &facts, now())
 }
 
-fn released(time: &str) -> InstanceFacts {
-    InstanceFacts { released_at: Some(at(time)), existing: None }
+pub fn released(time: &str) -> InstanceFacts {
+    InstanceFacts { released_at: Some(at(time)), ..InstanceFacts::default() }
 }
 
-fn exists(change: impl FnOnce(&mut Existing)) -> InstanceFacts {
+pub fn exists(change: impl FnOnce(&mut Existing)) -> InstanceFacts {
     let mut existing = Existing {
         is_ours: true,
         deleting: false,
@@ -39,7 +39,7 @@ fn exists(change: impl FnOnce(&mut Existing)) -> InstanceFacts {
         target_finding: None,
     };
     change(&mut existing);
-    InstanceFacts { released_at: None, existing: Some(existing) }
+    InstanceFacts { existing: Some(existing), ..InstanceFacts::default() }
 }
 
 /// What is made, where that is all and the message may go then.
@@ -60,7 +60,7 @@ fn is_suspended(plan: Plan, because: &str) {
 }
 
 #[track_caller]
-fn goes(plan: Plan) -> Vec<Step> {
+pub fn goes(plan: Plan) -> Vec<Step> {
     assert!(matches!(plan.fate, Fate::Delete(_)), "{plan:?}");
     plan.steps
 }
@@ -68,11 +68,11 @@ fn goes(plan: Plan) -> Vec<Step> {
 #[track_caller]
 fn stays(plan: Plan, because: &str) {
     assert_eq!(plan.fate, Fate::Keep);
-    let waits = plan.steps.iter().find_map(|step| if let Step::Wait { why } = step { Some(why) } else { None });
+    let waits = plan.steps.iter().find_map(|step| if let Step::Wait { why, .. } = step { Some(why) } else { None });
     assert!(waits.is_some_and(|why| why.contains(because)), "{:?}", plan.steps);
 }
 
-fn counted(steps: &[Step]) -> Counters {
+pub fn counted(steps: &[Step]) -> Counters {
     let mut counters = Counters::default();
     steps.iter().for_each(|step| step.count(&mut counters));
     counters
@@ -122,9 +122,26 @@ fn findings_of_one_event_about_one_instance_make_one_quarantine() {
 fn what_is_older_than_the_last_release_makes_nothing() {
     for (name, time) in [("custom-action", "2026-03-02T09:15:30Z"), ("imported", "2026-03-02T09:10:22Z")] {
         let steps = goes(planned(&event(name), released(time)));
-        assert!(matches!(&steps[..], [Step::Echo { why }] if why.contains(INSTANCE)), "{steps:?}");
+        assert!(matches!(&steps[..], [Step::Echo { why, .. }] if why.contains(INSTANCE)), "{steps:?}");
         assert_eq!(counted(&steps), Counters { echoes: 1, ..Counters::default() });
     }
+}
+
+#[test]
+fn a_press_with_an_action_that_is_none_of_the_sources_is_said_and_its_finding_left_alone() {
+    let spec = imported_by(filter());
+    let steps = goes(plan_with(&spec, &event("custom-action"), &InstanceFacts::default(), now()));
+    assert!(
+        matches!(&steps[..], [Step::Refused { why, note_on: None }] if why.contains("none of the source's")),
+        "{steps:?}"
+    );
+}
+
+#[test]
+fn what_may_be_an_echo_of_a_forgotten_release_asks_a_person() {
+    let facts = |time: &str| InstanceFacts { forgotten_before: Some(at(time)), ..InstanceFacts::default() };
+    is_suspended(planned(&event("custom-action"), facts("2026-03-02T09:15:30Z")), "than the source remembers");
+    assert!(!made(planned(&event("custom-action"), facts("2026-03-02T09:15:29Z"))).spec.suspend);
 }
 
 #[test]
@@ -179,7 +196,7 @@ fn the_finding_joins_the_quarantine_that_is_there() {
     let event = event("custom-action");
     let finding = reference(&event.findings[0], "eu-central-1").expect("it fits");
     let steps = goes(planned(&event, exists(|_| {})));
-    let [Step::Join { namespace, name, add, said: None }] = &steps[..] else { panic!("{steps:?}") };
+    let [Step::Join { namespace, name, add, said: None, .. }] = &steps[..] else { panic!("{steps:?}") };
     assert_eq!((namespace.as_str(), name.as_str()), ("incidents", "hub-i-0a1b2c3d4e5f60718"));
     assert_eq!(add, std::slice::from_ref(&finding));
     assert_eq!(counted(&steps), Counters { joined: 1, ..Counters::default() });
@@ -235,7 +252,11 @@ fn a_press_for_what_waits_for_a_person_says_how_to_say_yes() {
         let steps = goes(planned(&event("custom-action"), waiting()));
         assert!(matches!(&steps[..], [Step::Join { said: Some(said), .. }] if said.contains(field)), "{steps:?}");
         let steps = goes(planned(&event("imported"), waiting()));
-        assert!(matches!(&steps[..], [Step::Join { said: None, .. }]), "nobody asked: {steps:?}");
+        let said = match &steps[..] {
+            [Step::Join { said: Some(said), .. }] => said,
+            other => panic!("{other:?}"),
+        };
+        assert!(said.contains("An automatic finding asks") && said.contains(field), "{said}");
     }
 }
 

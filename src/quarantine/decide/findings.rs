@@ -4,16 +4,17 @@
 //! it holds up neither containing nor, for longer than [`PATIENCE`], the release.
 
 use super::{
+    about::about,
     admission,
     conditions::{self, Aspect, before},
     draft::{Draft, since},
     interface::bounded,
-    target,
+    report, target,
 };
 use crate::{
     api::{
-        ConditionStatus, ConditionType, FindingReference, FindingStatus, InterfaceState, QuarantineClass, Reason,
-        ReleasePolicy, SecurityHub, Time, WorkflowStatus,
+        ConditionStatus, ConditionType, FindingReference, FindingStatus, InstanceTarget, InterfaceState,
+        QuarantineClass, Reason, ReleasePolicy, SecurityHub, Time, WorkflowStatus,
     },
     aws::{
         Place,
@@ -113,16 +114,23 @@ struct Telling<'a> {
     class: &'a QuarantineClass,
     hub: &'a SecurityHub,
     addressed: Vec<FindingReference>,
+    about: Option<InstanceTarget>,
 }
 
 impl<'a> Telling<'a> {
     /// None: there is nobody to tell, or policy doesn't let them be told. The second is said.
     fn of(draft: &mut Draft<'a>) -> Option<Self> {
         let facts = draft.facts;
-        let addressed = addressed(draft);
+        let about = about(draft);
+        let addressed = addressed(draft, about.is_some());
         draft.status.findings.retain(|told| addressed.iter().any(|finding| is_of(told, finding)));
         if addressed.is_empty() {
             conditions::say(draft, ConditionType::FindingUpdated, None);
+            return None;
+        }
+        if report::is_dry_run(draft) {
+            let message = "A dry run writes nothing on findings: set mode: Enforce to have them told.";
+            conditions::say(draft, ConditionType::FindingUpdated, Some(Aspect::new(false, Reason::DryRun, message)));
             return None;
         }
         let class = facts.class.found()?;
@@ -136,12 +144,14 @@ impl<'a> Telling<'a> {
             return None;
         };
         let held = !draft.status.interfaces.is_empty();
-        (held || admission::allow_namespace(facts, class).is_ok()).then_some(Self { class, hub, addressed })
+        (held || admission::allow_namespace(facts, class).is_ok()).then_some(Self { class, hub, addressed, about })
     }
 
-    /// Goes on telling. True when nobody is left to be told.
+    /// Goes on telling. True when nobody is left to be told. A release asks no more about findings that aren't about its
+    /// instance.
     fn go_on(&self, draft: &mut Draft<'_>, outcome: Option<Outcome>) -> bool {
         let Some(saying) = outcome.and_then(|outcome| self.saying(draft, outcome)) else { return true };
+        let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
         let mut at: BTreeMap<Place, Vec<Addressee>> = BTreeMap::new();
         for finding in &self.addressed {
             let addressee = Addressee::new(finding, &saying.word);
@@ -150,13 +160,17 @@ impl<'a> Telling<'a> {
             let now = draft.time();
             let told = entry(draft, finding);
             match (heard, place) {
-                _ if told.told.as_ref() == Some(&saying.word) => {}
+                _ if told.told.as_ref() == Some(&saying.word) || (deleting && is_not_about(told)) => {}
                 (Some(Ok(())), _) => {
                     told.told = Some(saying.word.clone());
                     told.told_at = Some(now);
+                    told.reason = None;
                     told.message = None;
                 }
-                (Some(Err(problem)), _) | (None, Err(problem)) => told.message = Some(why_not(&problem)),
+                (Some(Err(problem)), _) | (None, Err(problem)) => {
+                    told.reason = Some(problem.reason.as_str());
+                    told.message = Some(why_not(&problem));
+                }
                 (None, Ok(place)) => at.entry(place).or_default().push(addressee),
             }
         }
@@ -167,7 +181,8 @@ impl<'a> Telling<'a> {
             }
         }
         self.conclude(draft);
-        draft.status.findings.iter().all(|told| told.told.as_ref() == Some(&saying.word))
+        let knows = |told: &FindingStatus| told.told.as_ref() == Some(&saying.word) || (deleting && is_not_about(told));
+        draft.status.findings.iter().all(knows)
     }
 
     /// None: the class doesn't want this outcome told.
@@ -178,7 +193,12 @@ impl<'a> Telling<'a> {
             _ => None,
         };
         let note = self.hub.note.then(|| bounded(&note(draft, outcome), NOTE_ROOM));
-        (note.is_some() || workflow.is_some()).then(|| Saying { word: word(draft, outcome), note, workflow })
+        (note.is_some() || workflow.is_some()).then(|| Saying {
+            word: word(draft, outcome),
+            note,
+            workflow,
+            about: self.about.clone(),
+        })
     }
 
     fn conclude(&self, draft: &mut Draft<'_>) {
@@ -191,10 +211,12 @@ impl<'a> Telling<'a> {
         if !failing.is_empty() {
             let message =
                 format!("{} of {} findings can't be told: {}", failing.len(), self.addressed.len(), failing.join(" "));
-            let not = Aspect::new(false, Reason::FindingNotUpdated, bounded(&message, 4096));
+            let about_others = draft.status.findings.iter().any(is_not_about);
+            let reason = if about_others { Reason::FindingNotAboutInstance } else { Reason::FindingNotUpdated };
+            let not = Aspect::new(false, reason, bounded(&message, 4096));
             if before(draft, ConditionType::FindingUpdated).is_none_or(|before| before.status != ConditionStatus::False)
             {
-                draft.warn(Reason::FindingNotUpdated, not.message.clone());
+                draft.warn(reason, not.message.clone());
             }
             conditions::say(draft, ConditionType::FindingUpdated, Some(not));
             return;
@@ -211,12 +233,13 @@ impl<'a> Telling<'a> {
     }
 }
 
-/// The target's finding and those that the spec lists, each once.
-fn addressed(draft: &Draft<'_>) -> Vec<FindingReference> {
+/// The target's finding and, where the instance is known, those that the spec lists, each once.
+fn addressed(draft: &Draft<'_>, known: bool) -> Vec<FindingReference> {
     let of_target = draft.status.finding.clone();
     let of_target = of_target.or_else(|| target::identified(draft.facts).ok().map(|(finding, _)| finding));
     let mut addressed: Vec<FindingReference> = Vec::new();
-    for finding in of_target.into_iter().chain(draft.facts.claim.spec.findings.iter().cloned()) {
+    let listed = draft.facts.claim.spec.findings.iter().filter(|_| known).cloned();
+    for finding in of_target.into_iter().chain(listed) {
         if !addressed.contains(&finding) {
             addressed.push(finding);
         }
@@ -232,10 +255,22 @@ fn entry<'a>(draft: &'a mut Draft<'_>, finding: &FindingReference) -> &'a mut Fi
     let findings = &mut draft.status.findings;
     let at = findings.iter().position(|told| is_of(told, finding)).unwrap_or_else(|| {
         let FindingReference { id, region, product_arn } = finding.clone();
-        findings.push(FindingStatus { id, region, product_arn, told: None, told_at: None, message: None });
+        findings.push(FindingStatus {
+            id,
+            region,
+            product_arn,
+            told: None,
+            told_at: None,
+            reason: None,
+            message: None,
+        });
         findings.len() - 1
     });
     &mut findings[at]
+}
+
+fn is_not_about(told: &FindingStatus) -> bool {
+    told.reason.as_ref().is_some_and(|reason| *reason == Reason::FindingNotAboutInstance.as_str())
 }
 
 fn why_not(problem: &Problem) -> String {

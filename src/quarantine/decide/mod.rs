@@ -9,10 +9,12 @@
 //! | [`release`] | what brings every interface back? |
 //! | [`target`] | which instance does the claim's finding name? |
 //! | [`findings`] | what are findings told? |
+//! | [`about`] | which findings may be told? |
 //! | [`second_copy`] | which tags stand on the interfaces beside the records? |
 //! | [`policy`] | what does the class of a held instance say otherwise now? |
 //! | [`report`], [`conditions`] | what does the status say? |
 
+pub mod about;
 pub mod admission;
 mod conditions;
 mod containment;
@@ -33,7 +35,10 @@ pub use interface::bounded;
 
 use super::world::{Action, ActionKind, Again, ClassSight, Decision, FinalizerStep, Sight, View, World};
 use crate::{
-    api::{ConditionStatus, FINALIZER, FindingReference, InterfaceState, QuarantineStatus, Reason, ResolvedTarget},
+    api::{
+        ConditionStatus, ConditionType, FINALIZER, FindingReference, InterfaceState, QuarantineStatus, Reason,
+        ResolvedTarget,
+    },
     aws::problem::{Disposition, Problem},
 };
 use conditions::{Aspect, Progress, Verdict, conclude};
@@ -110,8 +115,8 @@ fn not_seen(draft: &mut Draft<'_>, target: Option<&ResolvedTarget>, problem: &Pr
     if draft.status.interfaces.is_empty() && target.is_some() {
         draft.status.target = target.cloned();
     }
-    let passing = problem.disposition == Disposition::Retry
-        && conditions::before(draft, crate::api::ConditionType::Contained).is_some();
+    let passing =
+        problem.disposition == Disposition::Retry && conditions::before(draft, ConditionType::Contained).is_some();
     let contained = (!passing).then(|| Aspect::of_problem(ConditionStatus::Unknown, problem));
     conclude(draft, Verdict { contained, ..Verdict::blocked(problem) });
 }
@@ -195,17 +200,33 @@ fn dry_run(draft: &mut Draft<'_>, view: &View) {
         }
     }
     let verdict = report::of_dry_run(draft, view, &unrecorded);
+    let unanswered = unanswered(draft);
     draft.status.interfaces.clear();
     draft.again = Again::Wait;
-    if draft.actions.is_empty() {
-        conclude(draft, verdict);
-    } else {
-        // Conditions wait for AWS' answer; where to ask is told already.
-        let before = draft.facts.claim.status.clone().unwrap_or_default();
-        let decided = std::mem::take(&mut draft.status);
-        let QuarantineStatus { target, class_name, admitted_group, release_approval, .. } = decided;
-        draft.status = QuarantineStatus { target, class_name, admitted_group, release_approval, ..before };
+    if draft.actions.is_empty() && unanswered.is_none() {
+        return conclude(draft, verdict);
     }
+    // Conditions wait for AWS' answer; where to ask is told already.
+    let before = draft.facts.claim.status.clone().unwrap_or_default();
+    let decided = std::mem::take(&mut draft.status);
+    let QuarantineStatus { target, class_name, admitted_group, release_approval, observed_generation, .. } = decided;
+    draft.status =
+        QuarantineStatus { target, class_name, admitted_group, release_approval, observed_generation, ..before };
+    if let Some(problem) = unanswered {
+        draft.look_after(&problem);
+        let asked = conditions::before(draft, ConditionType::Ready)
+            .is_some_and(|ready| ready.reason == Reason::DryRun.as_str());
+        if !asked {
+            conclude(draft, Verdict::blocked(&problem));
+        }
+    }
+}
+
+/// AWS couldn't be asked whether it would permit a swap: that is no refusal.
+fn unanswered(draft: &Draft<'_>) -> Option<Problem> {
+    let asked = draft.status.interfaces.iter();
+    let mut problems = asked.filter_map(|record| draft.outcomes.problem(ActionKind::Probe, &record.id));
+    problems.find(|problem| problem.disposition == Disposition::Retry).cloned()
 }
 
 fn release(draft: &mut Draft<'_>, sight: &Sight) -> FinalizerStep {

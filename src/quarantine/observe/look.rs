@@ -8,18 +8,17 @@ use crate::{
         model::{Peer, SecurityGroup},
         place::SESSION_NAME,
     },
-    intake::make::source_label,
     quarantine::{
         context::Context,
         decide::{
             admission,
             target::{self, Ask},
         },
-        limits::{holds, source_of},
+        limits::holds,
+        origin::Origins,
         world::{Facts, Sight, View},
     },
 };
-use kube::ResourceExt;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Looks where policy lets the claim look.
@@ -45,11 +44,9 @@ pub async fn look(context: &Context, facts: &mut Facts) -> Sight {
         && !facts.claim.spec.suspend
         && facts.claim.metadata.deletion_timestamp.is_none()
     {
-        let source = source_of(&facts.claim).and_then(|label| {
-            context.stores.sources.state().into_iter().find(|source| source_label(&source.name_any()) == label)
-        });
+        let origins = Origins::of(&context.stores.sources.state());
         let known = context.stores.quarantines.state();
-        facts.room = context.limits.grant(class, source.as_deref(), &facts.claim, &known);
+        facts.room = context.limits.grant(class, &origins, &facts.claim, &known);
         if let Err(problem) = admission::allow_one_more(facts) {
             // AWS' budget of reads is for those that may act.
             return Sight::Refused(problem);

@@ -1,14 +1,23 @@
 //! FindingSources: what their queues bring becomes Quarantines, once, and what can't be understood is lost by nobody.
 
-use super::stage::{ACTION, Queue, informed};
+use super::stage::{ACTION, Queue, finding, finding_id, informed};
 use crate::{e2e::scene::Scene, support::wait::until, wire::hub::Hub};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::{core::v1::Namespace, events::v1::Event};
+use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api,
     api::{ListParams, PostParams},
 };
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// A time after this one, as EventBridge tells it in whole seconds. It is not ahead of the clock.
+async fn after(time: Timestamp) -> Timestamp {
+    until("a second has passed", async || {
+        let now = Timestamp::now();
+        (now.as_second() > time.as_second()).then_some(now)
+    })
+    .await
+}
 
 async fn scene() -> Scene {
     let scene = Scene::with(&[&["web"]]).await;
@@ -47,8 +56,10 @@ async fn a_pressed_custom_action_cuts_the_instance_off_and_a_message_that_comes_
 }
 
 #[tokio::test]
-async fn what_was_released_is_not_cut_off_again_by_an_echo_but_by_a_new_press() {
+async fn what_was_released_is_not_cut_off_again_by_an_echo_which_its_finding_is_told_but_by_a_new_press() {
     let scene = scene().await;
+    let hub = Hub::of(&scene.account.id).await;
+    hub.import([finding(&hub, &scene, "one")]);
     let queue = Queue::of(&scene).await;
     queue.read_by_source(json!({})).await;
     let before = queue.pressed("one", &scene.instance, Timestamp::now() - SignedDuration::from_secs(5));
@@ -61,7 +72,12 @@ async fn what_was_released_is_not_cut_off_again_by_an_echo_but_by_a_new_press() 
     queue.is_empty().await;
     assert_eq!(queue.claims().await.len(), 0, "it is an echo");
     until("the echo is counted", async || (queue.status().await.counters.echoes == 1).then_some(())).await;
-    queue.send(&queue.pressed("one", &scene.instance, Timestamp::now() + SignedDuration::from_secs(5))).await;
+    let note = hub.read(&finding_id(&scene, "one"))["Note"]["Text"].clone();
+    assert!(note.as_str().unwrap_or_default().contains("press it again"), "a person pressed it: {note}");
+    let ignored = queue.event("FindingIgnored").await;
+    assert!(ignored.contains("press it again"), "{ignored}");
+    let released = queue.status().await.released[&scene.instance].0;
+    queue.send(&queue.pressed("one", &scene.instance, after(released).await)).await;
     scene.desk.contained(&name).await;
 }
 
@@ -73,16 +89,7 @@ async fn what_cannot_be_read_ends_among_the_dead_letters_and_is_shown_in_an_even
     queue.send("not an event of anybody").await;
     until("it is a dead letter", async || (queue.left(&queue.dead_letters).await.0 == 1).then_some(())).await;
     queue.is_empty().await;
-    let events: Api<Event> = Api::all(scene.desk.client.clone());
-    let said = until("an event shows it", async || {
-        let all = events.list(&ListParams::default()).await.expect("a list").items;
-        let of_source = |event: &&Event| {
-            event.regarding.as_ref().and_then(|regarding| regarding.name.as_ref()) == Some(&queue.source)
-                && event.reason.as_deref() == Some("MessageUnreadable")
-        };
-        all.iter().find(of_source).and_then(|event| event.note.clone())
-    })
-    .await;
+    let said = queue.event("MessageUnreadable").await;
     assert!(said.contains("not an event of anybody"), "{said}");
     assert_eq!(queue.claims().await.len(), 0);
 }
@@ -196,8 +203,10 @@ async fn a_source_keeps_its_custom_action_and_takes_it_away_only_if_asked() {
 }
 
 #[tokio::test]
-async fn a_press_that_meets_a_held_release_waits_for_its_end_and_then_cuts_off_again() {
+async fn a_press_while_a_release_runs_waits_for_its_end_which_its_finding_is_told_and_then_cuts_off_again() {
     let scene = Scene::with(&[&["web"]]).await;
+    let hub = Hub::of(&scene.account.id).await;
+    hub.import([finding(&hub, &scene, "two")]);
     scene.class(json!({"releaseApproval": "Always"})).await;
     let queue = Queue::of(&scene).await;
     queue.read_by_source(json!({})).await;
@@ -205,9 +214,15 @@ async fn a_press_that_meets_a_held_release_waits_for_its_end_and_then_cuts_off_a
     let name = queue.claim_of(&scene.instance);
     let first = scene.desk.contained(&name).await;
     scene.desk.delete(&name).await;
-    scene.desk.says(&name, "Ready", "False", "ReleaseHeld").await;
-    queue.send(&queue.pressed("two", &scene.instance, Timestamp::now() + SignedDuration::from_mins(1))).await;
+    let going = scene.desk.says(&name, "Ready", "False", "ReleaseHeld").await;
+    let deleted = going.metadata.deletion_timestamp.expect("it is being deleted").0;
+    queue.send(&queue.pressed("two", &scene.instance, after(deleted).await)).await;
     until("the message waits", async || (queue.left(&queue.url).await == (0, 1)).then_some(())).await;
+    until("the finding is told", async || {
+        let note = hub.read(&finding_id(&scene, "two"))["Note"]["Text"].clone();
+        note.as_str().is_some_and(|note| note.contains("is being deleted")).then_some(())
+    })
+    .await;
     let approval = json!({"metadata": {"annotations": {"quarantine-operator.dev/release": "approved"}}});
     scene.desk.edit(&name, approval).await;
     let second = until("the instance has another Quarantine", async || {
@@ -217,4 +232,23 @@ async fn a_press_that_meets_a_held_release_waits_for_its_end_and_then_cuts_off_a
     assert_eq!(informed(&second), ["two"]);
     queue.is_empty().await;
     assert_eq!(queue.left(&queue.dead_letters).await, (0, 0));
+}
+
+#[tokio::test]
+async fn of_a_finding_that_names_many_instances_a_few_are_cut_off_and_the_others_wait_for_a_person() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    queue.read_by_source(json!({"maxActivePerFinding": 1})).await;
+    let other = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
+    let mut pressed: Value =
+        serde_json::from_str(&queue.pressed("one", &scene.instance, Timestamp::now())).expect("an event is JSON");
+    let resources = pressed["detail"]["findings"][0]["Resources"].as_array_mut().expect("resources");
+    let mut second = resources.last().expect("the instance").clone();
+    second["Id"] = json!(second["Id"].as_str().expect("an ARN").replace(&scene.instance, &other));
+    resources.push(second);
+    queue.send(&pressed.to_string()).await;
+    scene.desk.contained(&queue.claim_of(&scene.instance)).await;
+    scene.desk.says(&queue.claim_of(&other), "Ready", "True", "Suspended").await;
+    let said = queue.event("FindingNamesManyInstances").await;
+    assert!(said.contains(&other) && !said.contains(&scene.instance), "{said}");
 }

@@ -11,9 +11,10 @@ use crate::{
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
+use k8s_openapi::api::events::v1::Event;
 use kube::{
     Api, ResourceExt,
-    api::{DeleteParams, Patch, PatchParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use quarantine_operator::api::{Condition, FindingSource, FindingSourceStatus, Quarantine};
 use serde_json::{Value, json};
@@ -186,6 +187,20 @@ impl<'a> Queue<'a> {
             value.and_then(|value| value.parse().ok()).unwrap_or_default()
         };
         (number(&waiting), number(&in_flight))
+    }
+
+    /// Waits for an event of this reason about the source, and answers what it says.
+    pub async fn event(&self, reason: &str) -> String {
+        let events: Api<Event> = Api::all(self.scene.desk.client.clone());
+        until(&format!("an event of {} says {reason}", self.source), async || {
+            let all = events.list(&ListParams::default()).await.expect("a list").items;
+            let fits = |event: &&Event| {
+                event.regarding.as_ref().and_then(|regarding| regarding.name.as_ref()) == Some(&self.source)
+                    && event.reason.as_deref() == Some(reason)
+            };
+            all.iter().find(fits).and_then(|event| event.note.clone())
+        })
+        .await
     }
 
     /// Waits until nothing is left in the queue.

@@ -1,13 +1,13 @@
 //! What findings are told, as Security Hub shows it.
 
-use super::stage::{finding, finding_id, hub_of};
+use super::stage::{finding, finding_id, hub_of, of_resources};
 use crate::{
     e2e::scene::{CLAIM, Scene},
-    support::wait::until,
+    support::{claims::condition, wait::until},
     wire::{
         account::REGION,
         emulator::{fail, mend},
-        hub::{Hub, product},
+        hub::{Hub, instance, product},
     },
 };
 use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate};
@@ -94,4 +94,37 @@ async fn findings_that_cannot_be_told_hold_up_neither_containing_nor_the_release
     scene.carries(&scene.interfaces[0], &scene.ids(&["web"])).await;
     scene.desk.gone(CLAIM).await;
     mend(&denied);
+}
+
+#[tokio::test]
+async fn a_finding_about_another_machine_is_left_alone_and_the_instance_is_contained_all_the_same() {
+    let scene = Scene::with(&[&["web"]]).await;
+    let hub = Hub::of(&scene.account.id).await;
+    let other = instance(&scene.account.id, "i-0fedcba9876543210");
+    hub.import([of_resources(&hub, &scene, "one", json!([other]))]);
+    let mut class = hub_of(&scene);
+    class["securityHub"]["workflowStatus"] = json!("RESOLVED");
+    scene.class(class).await;
+    scene.claim(json!({"findings": [reference(&scene)], "reason": "nothing to see here"})).await;
+    let claim = scene.desk.says(CLAIM, "FindingUpdated", "False", "FindingNotAboutInstance").await;
+    let told = condition(&claim, "FindingUpdated").expect("it is there");
+    assert!(told.message.contains("i-0fedcba9876543210") && told.message.contains(&scene.instance), "{}", told.message);
+    scene.desk.contained(CLAIM).await;
+    scene.delete_and_wait().await;
+    let read = hub.read(&finding_id(&scene, "one"));
+    assert!(read["Note"].is_null() && read["Workflow"]["Status"] != "RESOLVED", "{read}");
+}
+
+#[tokio::test]
+async fn a_dry_run_writes_nothing_on_its_finding() {
+    let scene = Scene::with(&[&["web"]]).await;
+    let hub = Hub::of(&scene.account.id).await;
+    hub.import([finding(&hub, &scene, "one")]);
+    scene.class(hub_of(&scene)).await;
+    scene.claim(json!({"findings": [reference(&scene)], "mode": "DryRun"})).await;
+    scene.desk.says(CLAIM, "Ready", "True", "DryRun").await;
+    scene.desk.says(CLAIM, "FindingUpdated", "False", "DryRun").await;
+    assert!(hub.read(&finding_id(&scene, "one"))["Note"].is_null());
+    scene.desk.edit(CLAIM, json!({"spec": {"mode": "Enforce"}})).await;
+    noted(&scene, &hub, &["contained", CLAIM]).await;
 }

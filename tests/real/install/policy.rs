@@ -138,6 +138,20 @@ fn own(claims: Api<Quarantine>) -> Tried {
     Box::pin(edit(claims, json!({"metadata": {"ownerReferences": owner}})))
 }
 
+fn label(claims: Api<Quarantine>) -> Tried {
+    Box::pin(edit(claims, json!({"metadata": {"labels": {"quarantine-operator.dev/source": "security-hub"}}})))
+}
+
+fn create_labelled(claims: Api<Quarantine>) -> Tried {
+    Box::pin(async move {
+        let claim = json!({"metadata": {"name": "labelled",
+            "labels": {"quarantine-operator.dev/source": "security-hub"}}, "spec": target()});
+        let claim = serde_json::from_value(claim).expect("a Quarantine");
+        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        claims.create(&dry, &claim).await.map(drop)
+    })
+}
+
 fn create_approved(claims: Api<Quarantine>) -> Tried {
     Box::pin(async move {
         let claim = json!({"metadata": {"name": "approved",
@@ -149,7 +163,7 @@ fn create_approved(claims: Api<Quarantine>) -> Tried {
 }
 
 /// What is guarded, and words of the refusal.
-const GUARDED: [(&str, Try, &str); 8] = [
+const GUARDED: [(&str, Try, &str); 10] = [
     ("a deletion", delete, "Deleting a Quarantine gives its instance back"),
     ("a deletion of all", delete_all, "Deleting a Quarantine gives its instance back"),
     ("taking the finalizer off", let_go, "keeps the way back"),
@@ -158,6 +172,8 @@ const GUARDED: [(&str, Try, &str); 8] = [
     ("an approval", approve, "approves a release"),
     ("an owner", own, "An owner takes a Quarantine with it"),
     ("a creation that is approved from the start", create_approved, "approves a release"),
+    ("the label of a source", label, "says which FindingSource made a Quarantine"),
+    ("a creation with the label of a source", create_labelled, "says which FindingSource made a Quarantine"),
 ];
 
 fn refusal(outcome: kube::Result<()>) -> Option<String> {
@@ -217,13 +233,27 @@ async fn a_responder_creates_and_changes_what_is_no_release() {
 }
 
 #[tokio::test]
-async fn the_operator_takes_its_finalizer_off_and_does_nothing_else_of_it() {
+async fn the_operator_takes_its_finalizer_off_and_labels_what_its_sources_make_and_does_nothing_else_of_it() {
     let court = Court::open(false).await;
     let claims = court.operator().await;
-    assert_eq!(refusal(let_go(claims.clone()).await), None);
-    for (what, try_it, _) in GUARDED.into_iter().filter(|(what, ..)| *what != "taking the finalizer off") {
-        assert!(refusal(try_it(claims.clone()).await).is_some(), "{what} goes through");
+    for (what, try_it, _) in GUARDED {
+        let may = ["taking the finalizer off", "the label of a source", "a creation with the label of a source"];
+        assert_eq!(refusal(try_it(claims.clone()).await).is_none(), may.contains(&what), "{what}");
     }
+}
+
+#[tokio::test]
+async fn a_label_that_a_source_set_is_taken_off_by_nobody_who_lacks_the_verb() {
+    let court = Court::open(false).await;
+    court.desk.edit(CLAIM, json!({"metadata": {"labels": {"quarantine-operator.dev/source": "security-hub"}}})).await;
+    for labels in [json!(null), json!({"quarantine-operator.dev/source": "another"})] {
+        let patch = json!({"metadata": {"labels": labels}});
+        let said = refusal(edit(court.claims(CARELESS).await, patch.clone()).await).expect("it is refused");
+        assert!(said.contains("says which FindingSource made a Quarantine"), "{said}");
+        assert_eq!(refusal(edit(court.claims(RELEASER).await, patch).await), None);
+    }
+    let reason = json!({"spec": {"reason": "a note"}});
+    assert_eq!(refusal(edit(court.claims(RESPONDER).await, reason).await), None, "it is left as it is");
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use crate::{
         problem::Problem,
     },
     quarantine::{
-        decide::{admission, decide, findings::change, target},
+        decide::{about::is_about, admission, decide, findings::change, target},
         world::{
             Action, ActionKind, Again, ClassSight, Decision, Facts, FinalizerStep, Holder, NamespaceSight,
             OperatorFacts, Outcomes, Room, Sight, View, World,
@@ -348,8 +348,10 @@ impl Scene {
             Action::Probe { .. } => {}
             Action::Tell { findings, saying, .. } => {
                 for told in findings {
-                    let finding = self.hub.iter_mut().find(|finding| finding.id == told.finding.id);
-                    self.written.push(change(finding.expect("a finding that is there"), saying));
+                    let finding = self.hub.iter().find(|finding| finding.id == told.finding.id);
+                    let finding = finding.expect("a finding that is there");
+                    is_about(finding, saying)?;
+                    self.written.push(change(finding, saying));
                 }
             }
             Action::MakeGroup { vpc_id } => self.make_group(vpc_id),

@@ -41,6 +41,19 @@ fn a_dry_run_tells_what_aws_would_refuse() {
 }
 
 #[test]
+fn a_dry_run_that_is_held_back_is_no_refusal_and_what_was_answered_before_stays() {
+    let throttled = || refused("RequestLimitExceeded");
+    let mut first = dry().refusing(ActionKind::Probe, "eni-2", throttled());
+    let looked = first.look();
+    looked.says(Ready, False, Reason::Throttled, &[]);
+    assert!(!looked.has(Stalled) && looked.again != Again::Wait, "{:?}", looked.again);
+    let mut answered = dry().looked().refusing(ActionKind::Probe, "eni-2", throttled());
+    let looked = answered.look();
+    looked.says(Ready, True, Reason::DryRun, &["eni-2: sg-db"]);
+    assert_eq!((looked.writes, looked.notes.len()), (0, 0));
+}
+
+#[test]
 fn a_dry_run_of_an_unknown_instance_is_not_ready() {
     let looked = dry().without("eni-1").without("eni-2").seen(|view| view.instance = None).look();
     looked.says(Ready, False, Reason::InstanceNotFound, &["check spec.target"]);

@@ -1,17 +1,17 @@
 //! What findings are told: every outcome, once, last, and without holding anything up.
 
 use super::{
-    super::fixtures::{ISOLATION, Scene, refused, scene},
-    finding_targets::{FINDING, PRODUCT, finding},
+    super::fixtures::{INSTANCE, ISOLATION, Scene, refused, scene},
+    finding_targets::{FINDING, PRODUCT, finding, named},
 };
 use crate::{
     api::{
         ConditionStatus::{False, True},
         ConditionType::{FindingUpdated, Ready},
-        FindingReference, Reason, ReleasePolicy, SecurityHub,
+        FindingReference, Mode, Reason, ReleasePolicy, SecurityHub,
     },
     aws::{
-        finding::{Finding, FindingNote, NOTE_AUTHOR, Workflow},
+        finding::{Finding, FindingNote, NOTE_AUTHOR, NamedInstance, Workflow},
         problem::Problem,
     },
     quarantine::{
@@ -38,7 +38,8 @@ fn informing() -> Scene {
 }
 
 fn saying(note: &str) -> Saying {
-    Saying { word: "Contained".to_owned(), note: Some(note.to_owned()), workflow: Some(Workflow::Notified) }
+    let (word, note) = ("Contained".to_owned(), Some(note.to_owned()));
+    Saying { word, note, workflow: Some(Workflow::Notified), about: None }
 }
 
 /// Security Hub refuses to be told this.
@@ -131,6 +132,54 @@ fn a_refusal_a_wait_a_part_and_a_failure_are_told_too_and_move_no_workflow_statu
     let (word, note) = told(blind.later(300));
     assert_eq!(word, "Failed");
     assert!(note.contains("not contained yet"), "{note}");
+}
+
+#[test]
+fn a_finding_about_another_machine_is_left_alone_whatever_becomes_of_the_claim() {
+    let elsewhere = |scene: Scene, instances: Vec<NamedInstance>| {
+        let mut scene = scene;
+        scene.hub = vec![Finding { instances, ..finding() }];
+        scene
+    };
+    let other = named("i-0fedcba9876543210");
+    let there = NamedInstance { region: "us-east-1".to_owned(), ..named(INSTANCE) };
+    let theirs = NamedInstance { account_id: "355566667777".to_owned(), ..named(INSTANCE) };
+    for instances in [vec![], vec![other.clone()], vec![there], vec![theirs]] {
+        let mut claim = elsewhere(informing(), instances);
+        let looked = claim.look();
+        assert_eq!(claim.written, []);
+        looked.says(Ready, True, Reason::Contained, &[]);
+        let condition = [FINDING, "doesn't name", INSTANCE, "spec.findings"];
+        looked.says(FindingUpdated, False, Reason::FindingNotAboutInstance, &condition);
+        assert_eq!(looked.told(Reason::FindingNotAboutInstance), 1);
+        let again = claim.look();
+        assert_eq!((again.writes, again.notes.len()), (0, 0));
+    }
+    let mut refused =
+        elsewhere(informing().class(|class| class.regions = vec!["us-east-1".to_owned()]), vec![other.clone()]);
+    refused.look().says(FindingUpdated, False, Reason::FindingNotAboutInstance, &[]);
+    assert_eq!(refused.written, []);
+    let mut mended = elsewhere(informing(), vec![other.clone()]).looked();
+    mended.hub = vec![Finding { instances: vec![other, named(INSTANCE)], ..finding() }];
+    mended.look().says(FindingUpdated, True, Reason::FindingUpdated, &[]);
+}
+
+#[test]
+fn a_release_does_not_wait_for_a_finding_about_another_machine() {
+    let mut going = informing();
+    going.hub = vec![Finding { instances: vec![], ..finding() }];
+    let mut going = going.looked().deleted().later(120);
+    assert_eq!((going.look().finalizer, going.written.len()), (FinalizerStep::Remove, 0));
+}
+
+#[test]
+fn a_dry_run_writes_nothing_on_findings() {
+    let mut dry = informing().spec(|spec| spec.mode = Mode::DryRun);
+    dry.look().says(FindingUpdated, False, Reason::DryRun, &["mode: Enforce"]);
+    let mut refused =
+        informing().spec(|spec| spec.mode = Mode::DryRun).class(|class| class.regions = vec!["us-east-1".to_owned()]);
+    refused.look().says(FindingUpdated, False, Reason::DryRun, &[]);
+    assert_eq!((dry.written, refused.written), (vec![], vec![]));
 }
 
 #[test]
