@@ -4,6 +4,7 @@
 //! - [`stack`]: starts the parts together, hands out what a client needs, and stops them whatever happens
 //! - [`control_plane`]: etcd, kube-apiserver, kube-controller-manager: their flags and when each is ready
 //! - [`emulator`]: the AWS emulator
+//! - [`guest`]: a cluster that is there, in which the demo is a guest
 //! - [`python_environment`]: Python environments with pinned packages, for the emulator and for hadolint
 //! - [`tools`]: finds the Go tools, wherever they lie, or builds them into the cache folder
 //! - [`setup`]: what has to be there before a stack can start, and how it gets there
@@ -20,6 +21,7 @@
 pub mod chart;
 pub mod control_plane;
 pub mod emulator;
+pub mod guest;
 pub mod http;
 pub mod job;
 pub mod kubeconfig;

@@ -17,7 +17,7 @@ use commands::image::image;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
-use demo::{Way, demo};
+use demo::{Way, Wish, clean_up, demo};
 use xtask::chart::write_chart;
 use xtask::without::Without;
 
@@ -36,6 +36,13 @@ enum Command {
         /// Install from the chart, by helm
         #[arg(long)]
         helm: bool,
+        /// Play in the cluster of this kubeconfig context, in a namespace of the demo's own, and leave it as it was. The
+        /// operator and AWS stay on this machine
+        #[arg(long, value_name = "NAME", conflicts_with = "helm")]
+        context: Option<String>,
+        /// Only remove from that cluster what a demo that was killed has left in it
+        #[arg(long, requires = "context", conflicts_with = "keep")]
+        clean_up: bool,
         /// Leave everything running afterwards, until Ctrl-C
         #[arg(long)]
         keep: bool,
@@ -94,7 +101,10 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<()> {
     match command {
-        Command::Demo { helm, keep } => demo(if helm { Way::Helm } else { Way::Kustomize }, keep),
+        Command::Demo { context: Some(context), clean_up: true, .. } => clean_up(&context),
+        Command::Demo { helm, context, keep, .. } => {
+            demo(&Wish { way: if helm { Way::Helm } else { Way::Kustomize }, context, keep })
+        }
         Command::Test { without } => test(&without),
         Command::Check => check(),
         Command::Bench { release } => bench(release),

@@ -60,7 +60,7 @@ fn tests(without: &[Without]) -> Command {
 
 /// Which tests don't run, counted by the test runner itself.
 fn left_out(without: Without) -> Result<String> {
-    let mut list = cargo(&["test", "--quiet", "--test", "real", "--", "--list"]);
+    let mut list = cargo(&["test", "--quiet", "--workspace", "--", "--list"]);
     let listed = list.args(without.tests()).output()?;
     ensure!(listed.status.success(), "the tests can't be listed: {}", String::from_utf8_lossy(&listed.stderr));
     note(without, &String::from_utf8_lossy(&listed.stdout))

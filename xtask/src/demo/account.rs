@@ -2,12 +2,12 @@
 //! fills it. From then on the emulator holds the role to its policies.
 
 use anyhow::{Context, Result, ensure};
-use xtask::Stack;
 
 use super::aws::Aws;
 use super::narrator::Shell;
-use super::operator::SERVICE_ACCOUNT;
+use super::operator::service_account;
 use super::scene::scenario;
+use super::stage::Stage;
 
 const TEMPLATE: &str = "file://deploy/aws/operator.yaml";
 const NAME: &str = "quarantine-operator";
@@ -23,10 +23,12 @@ pub struct Account {
 }
 
 impl Account {
-    pub fn make(stack: &Stack, aws: &Aws, shell: &Shell) -> Result<Self> {
+    pub fn make(stage: &Stage, aws: &Aws, shell: &Shell) -> Result<Self> {
         aws.tell(&["securityhub", "enable-security-hub", "--no-enable-default-standards"], shell)?;
         let provider = format!("arn:aws:iam::{}:oidc-provider/{OIDC_PROVIDER}", aws.account);
         let provider = format!("ParameterKey=OidcProviderArn,ParameterValue={provider}");
+        let namespace = stage.namespaces.operator;
+        let namespace = format!("ParameterKey=ServiceAccountNamespace,ParameterValue={namespace}");
         aws.tell(
             &[
                 "cloudformation",
@@ -41,6 +43,7 @@ impl Account {
                 "ParameterKey=ManagedGroups,ParameterValue=true",
                 "ParameterKey=Trust,ParameterValue=IRSA",
                 &provider,
+                &namespace,
             ],
             shell,
         )?;
@@ -64,22 +67,22 @@ impl Account {
             dead_letter_queue_url: output(&outputs, "DeadLetterQueueUrl")?,
             custom_action_arn: output(&outputs, "CustomActionArn")?,
         };
-        account.ensure_trusts_the_operator(aws)?;
-        scenario(stack, &aws.region, &["enforce"], shell)?;
+        account.ensure_trusts(&service_account(stage), aws)?;
+        scenario(stage, &aws.region, &["enforce"], shell)?;
         shell.remark("The role is held to these policies from now on, and nobody may send to the queue but the rule.");
         Ok(account)
     }
 
     /// The emulator gives a role to whatever token is shown, where AWS reads the token: so the trust policy is looked
     /// at here.
-    fn ensure_trusts_the_operator(&self, aws: &Aws) -> Result<()> {
+    fn ensure_trusts(&self, service_account: &str, aws: &Aws) -> Result<()> {
         let name = self.role_arn.rsplit('/').next().unwrap_or_default();
         let role = aws.ask(&["iam", "get-role", "--role-name", name])?;
         let trusted = &role["Role"]["AssumeRolePolicyDocument"]["Statement"][0]["Condition"]["StringEquals"];
         let (subject, audience) = (&trusted[format!("{OIDC_PROVIDER}:sub")], &trusted[format!("{OIDC_PROVIDER}:aud")]);
         ensure!(
-            *subject == SERVICE_ACCOUNT && audience == "sts.amazonaws.com",
-            "the template's role is for {subject}, audience {audience}, and not for {SERVICE_ACCOUNT}"
+            *subject == service_account && audience == "sts.amazonaws.com",
+            "the template's role is for {subject}, audience {audience}, and not for {service_account}"
         );
         Ok(())
     }

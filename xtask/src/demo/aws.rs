@@ -4,10 +4,10 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use xtask::Stack;
 use xtask::emulator::{client_settings, without_aws_settings};
 
 use super::narrator::Shell;
+use super::stage::Stage;
 
 pub struct Aws {
     endpoint: String,
@@ -27,8 +27,8 @@ impl Aws {
         Ok(())
     }
 
-    pub fn new(stack: &Stack, region: &str) -> Result<Self> {
-        let mut aws = Self { endpoint: stack.aws_endpoint()?, region: region.to_owned(), account: String::new() };
+    pub fn new(stage: &Stage, region: &str) -> Result<Self> {
+        let mut aws = Self { endpoint: stage.aws_endpoint()?, region: region.to_owned(), account: String::new() };
         let identity = aws.ask(&["sts", "get-caller-identity"])?;
         aws.account = identity["Account"].as_str().context("AWS names no account")?.to_owned();
         Ok(aws)

@@ -2,12 +2,12 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use xtask::Stack;
 
 use super::aws::Aws;
 use super::narrator::Shell;
 use super::samples::Samples;
 use super::scene::scenario;
+use super::stage::Stage;
 
 const FINDING: &str = "deploy/aws/test-finding.json";
 const SAMPLE_GROUP: &str = "sg-0123456789abcdef0";
@@ -43,9 +43,9 @@ impl Finding {
     }
 
     /// What AWS has no call for: a person chooses it in the console, and presses the custom action.
-    pub fn press(&self, stack: &Stack, aws: &Aws, action_arn: &str, shell: &Shell) -> Result<()> {
+    pub fn press(&self, stage: &Stage, aws: &Aws, action_arn: &str, shell: &Shell) -> Result<()> {
         let chosen = ["--action-arn", action_arn, "--finding-id", &self.id, "--product-arn", &self.product_arn];
-        let answer = scenario(stack, &aws.region, &[&["press"], &chosen[..]].concat(), shell)?;
+        let answer = scenario(stage, &aws.region, &[&["press"], &chosen[..]].concat(), shell)?;
         let answer: Value = serde_json::from_str(&answer).context("the scenario answered something else")?;
         ensure!(answer["events"] == 1, "the custom action sent no event: {answer}");
         Ok(())

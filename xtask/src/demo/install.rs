@@ -5,11 +5,11 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use xtask::Stack;
 use xtask::tools::{self, Tool};
 
 use super::narrator::Shell;
-use super::operator::{NAME, NAMESPACE};
+use super::operator::NAME;
+use super::stage::Stage;
 
 const CHART: &str = "charts/quarantine-operator";
 
@@ -28,34 +28,42 @@ impl Way {
         }
     }
 
-    pub fn install(self, stack: &Stack, role_arn: &str, shell: &Shell) -> Result<()> {
+    pub fn install(self, stage: &Stage, role_arn: &str, shell: &Shell) -> Result<()> {
         match self {
-            Self::Kustomize => shell.kubectl(stack, &["apply", "-k", "deploy/base"])?,
+            Self::Kustomize => match stage.guest() {
+                None => shell.kubectl(stage, &["apply", "-k", "deploy/base"])?,
+                Some(guest) => {
+                    let base = guest.write_base()?;
+                    shell.remark("(deploy/base in a namespace of the demo's own, with its label, and without a pod)");
+                    shell.kubectl(stage, &["apply", "-k", &base.to_string_lossy()])?;
+                }
+            },
             Self::Helm => {
-                let role = format!("aws.roleArn={role_arn}");
+                let (role, namespace) = (format!("aws.roleArn={role_arn}"), stage.namespaces.operator);
                 let arguments =
-                    ["install", NAME, CHART, "--namespace", NAMESPACE, "--create-namespace", "--set", &role];
-                shell.run("helm", &arguments, helm(stack, &arguments)?)?;
+                    ["install", NAME, CHART, "--namespace", namespace, "--create-namespace", "--set", &role];
+                shell.run("helm", &arguments, helm(stage, &arguments)?)?;
             }
         }
-        shell.kubectl(stack, &["wait", "--for=condition=Established", "--timeout=60s", "-f", "crds/"])
+        shell.kubectl(stage, &["wait", "--for=condition=Established", "--timeout=60s", "-f", "crds/"])
     }
 }
 
 /// helm as the administrator, with nothing of it outside of the stack's folder.
-fn helm(stack: &Stack, arguments: &[&str]) -> Result<Command> {
+fn helm(stage: &Stage, arguments: &[&str]) -> Result<Command> {
     let mut helm = Command::new(tools::find(Tool::Helm)?.context("helm is gone")?);
-    helm.args(arguments).env("KUBECONFIG", stack.kubeconfig());
+    let kubeconfig = stage.kubeconfig().context("helm installs on a stack of the demo's own alone")?;
+    helm.args(arguments).env("KUBECONFIG", kubeconfig);
     for home in ["CACHE", "CONFIG", "DATA"] {
-        helm.env(format!("HELM_{home}_HOME"), stack.run_dir().join("helm"));
+        helm.env(format!("HELM_{home}_HOME"), stage.run_dir().join("helm"));
     }
     Ok(helm)
 }
 
 /// The arguments of the Deployment's container, but that nothing is served: its ports are for a pod's own address.
-pub fn arguments(stack: &Stack) -> Result<Vec<String>> {
-    let mut kubectl = stack.kubectl();
-    kubectl.args(["get", "deployment", NAME, "--namespace", NAMESPACE, "--output", "json"]);
+pub fn arguments(stage: &Stage) -> Result<Vec<String>> {
+    let mut kubectl = stage.kubectl();
+    kubectl.args(["get", "deployment", NAME, "--namespace", stage.namespaces.operator, "--output", "json"]);
     let deployment: Value = serde_json::from_str(&Shell.run_quietly("kubectl", kubectl)?)?;
     let arguments = deployment.pointer("/spec/template/spec/containers/0/args").and_then(Value::as_array);
     let arguments = arguments.context("the Deployment's container has arguments")?.iter();

@@ -1,21 +1,43 @@
 //! The demo's voice on standard output: numbered steps, the commands with what they print, and the closing times.
 
 use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, ensure};
-use xtask::{Stack, workspace};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use xtask::workspace;
 
 use crate::commands::report::Report;
+
+use super::stage::Stage;
 
 #[derive(Default)]
 pub struct Narrator {
     steps: usize,
     report: Report,
+    stop: Arc<AtomicBool>,
 }
 
 impl Narrator {
+    /// From now on Ctrl-C, or the system's signal to end, ends the story and not the demo at once: something is to be done after
+    /// it. Commands that run at that moment get Ctrl-C themselves.
+    pub fn stop_on_signals(&self) -> Result<()> {
+        for signal in [SIGINT, SIGTERM, SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&self.stop))?;
+        }
+        Ok(())
+    }
+
+    /// A step that is taken also after such a signal.
+    pub fn last_step(&mut self, sentence: &str, act: impl FnOnce(&Shell) -> Result<()>) -> Result<()> {
+        self.stop.store(false, Ordering::Relaxed);
+        self.step(sentence, act)
+    }
+
     /// One step: its sentence, what it does, its time.
     pub fn step<T>(&mut self, sentence: &str, act: impl FnOnce(&Shell) -> Result<T>) -> Result<T> {
+        ensure!(!self.stop.load(Ordering::Relaxed), "stopped by a signal");
         self.steps += 1;
         let name = format!("{}. {sentence}", self.steps);
         println!("\n{name}");
@@ -41,10 +63,10 @@ impl Shell {
     }
 
     /// kubectl as the administrator, in the repository's root.
-    pub fn kubectl(&self, stack: &Stack, arguments: &[&str]) -> Result<()> {
-        let mut kubectl = stack.kubectl();
+    pub fn kubectl(&self, stage: &Stage, arguments: &[&str]) -> Result<()> {
+        let mut kubectl = stage.kubectl();
         kubectl.args(arguments);
-        self.run("kubectl", arguments, kubectl).map(|_| ())
+        self.run("kubectl", &[&stage.context()[..], arguments].concat(), kubectl).map(|_| ())
     }
 
     /// Runs a command and shows it, under the name a person knows it by. Answers what it printed on standard output.

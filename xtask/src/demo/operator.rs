@@ -6,15 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Error, Result, anyhow};
-use xtask::Stack;
 use xtask::emulator::{client_settings, without_aws_settings};
 use xtask::process::{Running, last_lines};
 
 use super::install::arguments;
 use super::narrator::Shell;
+use super::stage::Stage;
 
-pub const SERVICE_ACCOUNT: &str = "system:serviceaccount:quarantine-system:quarantine-operator";
-pub const NAMESPACE: &str = "quarantine-system";
 pub const NAME: &str = "quarantine-operator";
 const LOG: &str = "quarantine-operator.log";
 
@@ -24,20 +22,20 @@ pub struct Operator {
 }
 
 impl Operator {
-    pub fn start(binary: &Path, stack: &Stack, region: &str, role_arn: &str, shell: &Shell) -> Result<Self> {
-        let kubeconfig = stack.kubeconfig_for(SERVICE_ACCOUNT, &token(stack, &[], shell)?)?;
-        let aws_token = stack.run_dir().join("aws-token");
-        fs::write(&aws_token, token(stack, &["--audience", "sts.amazonaws.com"], shell)?)
+    pub fn start(binary: &Path, stage: &Stage, region: &str, role_arn: &str, shell: &Shell) -> Result<Self> {
+        let kubeconfig = stage.kubeconfig_for(&service_account(stage), &token(stage, &[], shell)?)?;
+        let aws_token = stage.run_dir().join("aws-token");
+        fs::write(&aws_token, token(stage, &["--audience", "sts.amazonaws.com"], shell)?)
             .with_context(|| format!("cannot write {}", aws_token.display()))?;
 
         shell.remark(&format!("$ AWS_ROLE_ARN={role_arn} AWS_WEB_IDENTITY_TOKEN_FILE=… quarantine-operator run"));
         let mut operator = Command::new(binary);
         without_aws_settings(&mut operator);
-        operator.args(arguments(stack)?).env("POD_NAMESPACE", NAMESPACE).env_remove("NODE_NAME");
-        operator.env("KUBECONFIG", kubeconfig).envs(client_settings(&stack.aws_endpoint()?, region));
+        operator.args(arguments(stage)?).env("POD_NAMESPACE", stage.namespaces.operator).env_remove("NODE_NAME");
+        operator.env("KUBECONFIG", kubeconfig).envs(client_settings(&stage.aws_endpoint()?, region));
         operator.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         operator.env("AWS_ROLE_ARN", role_arn).env("AWS_WEB_IDENTITY_TOKEN_FILE", aws_token);
-        let log = stack.run_dir().join(LOG);
+        let log = stage.run_dir().join(LOG);
         Ok(Self { process: Running::start("the operator", operator, &log)?, log })
     }
 
@@ -50,11 +48,16 @@ impl Operator {
     }
 }
 
+/// The operator's, as the API server names it.
+pub fn service_account(stage: &Stage) -> String {
+    format!("system:serviceaccount:{}:{NAME}", stage.namespaces.operator)
+}
+
 /// A token of the service account, which isn't shown.
-fn token(stack: &Stack, audience: &[&str], shell: &Shell) -> Result<String> {
-    let arguments = [&["create", "token", NAME, "-n", NAMESPACE], audience].concat();
-    shell.announce("kubectl", &arguments);
-    let mut kubectl = stack.kubectl();
+fn token(stage: &Stage, audience: &[&str], shell: &Shell) -> Result<String> {
+    let arguments = [&["create", "token", NAME, "-n", stage.namespaces.operator], audience].concat();
+    shell.announce("kubectl", &[&stage.context()[..], &arguments].concat());
+    let mut kubectl = stage.kubectl();
     kubectl.args(&arguments);
     Ok(shell.run_quietly("kubectl", kubectl)?.trim().to_owned())
 }

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
-use xtask::{Stack, workspace};
+use xtask::workspace;
 
 use super::narrator::Shell;
+use super::stage::Stage;
 
 pub const NAMESPACE: &str = "deploy/samples/namespace.yaml";
 pub const CLASS: &str = "deploy/samples/quarantineclass.yaml";
@@ -19,10 +20,11 @@ pub const QUARANTINE_BY_FINDING: &str = "deploy/samples/quarantine-by-finding.ya
 pub const SAMPLE_REGION: &str = "eu-central-1";
 const SAMPLE_INSTANCE: &str = "i-0123456789abcdef0";
 const SAMPLE_ACCOUNT: &str = "111122223333";
+const SAMPLE_NAMESPACE: &str = "incident-response";
 const SAMPLE_TIME: &str = "2026-01-01T00:00:00Z";
 
 pub struct Samples<'a> {
-    pub stack: &'a Stack,
+    pub stage: &'a Stage,
     pub region: String,
     pub account: String,
     pub instance_id: String,
@@ -38,8 +40,11 @@ impl Samples<'_> {
             text = text.replace(placeholder, value);
         }
         text = text.replace(SAMPLE_INSTANCE, &self.instance_id).replace(SAMPLE_REGION, &self.region);
-        text = text.replace(SAMPLE_ACCOUNT, &self.account).replace(SAMPLE_TIME, &now()?);
-        let path = self.stack.run_dir().join(Path::new(sample).file_name().map(PathBuf::from).unwrap_or_default());
+        text = text
+            .replace(SAMPLE_NAMESPACE, self.stage.namespaces.responders)
+            .replace(SAMPLE_ACCOUNT, &self.account)
+            .replace(SAMPLE_TIME, &now()?);
+        let path = self.stage.run_dir().join(Path::new(sample).file_name().map(PathBuf::from).unwrap_or_default());
         fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         let shown = path.strip_prefix(workspace::root()).unwrap_or(&path);
         Ok(shown.display().to_string())

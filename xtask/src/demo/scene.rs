@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
-use xtask::Stack;
 
 use super::groups::{self, Groups, Interface};
 use super::narrator::Shell;
+use super::stage::Stage;
 
 const SCENARIO: &str = "aws_emulator.scenario";
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 pub struct Scene<'a> {
-    stack: &'a Stack,
+    stage: &'a Stage,
     pub region: String,
     pub instance_id: String,
 }
@@ -35,17 +35,17 @@ struct Shown {
 }
 
 impl<'a> Scene<'a> {
-    pub fn set(stack: &'a Stack, region: &str, shell: &Shell) -> Result<Self> {
-        let answer = scenario(stack, region, &["two-interfaces"], shell)?;
+    pub fn set(stage: &'a Stage, region: &str, shell: &Shell) -> Result<Self> {
+        let answer = scenario(stage, region, &["two-interfaces"], shell)?;
         let made: Made = serde_json::from_str(&answer).context("the scenario answered something else")?;
         shell.remark(&format!("{} in {}, {}", made.instance_id, made.vpc_id, made.region));
-        Ok(Self { stack, region: made.region, instance_id: made.instance_id })
+        Ok(Self { stage, region: made.region, instance_id: made.instance_id })
     }
 
     /// The groups of each interface, as EC2 tells them now.
     pub fn groups(&self) -> Result<Groups> {
         let arguments = ["show", "--instance-id", &self.instance_id];
-        let answer = scenario(self.stack, &self.region, &arguments, &Shell)?;
+        let answer = scenario(self.stage, &self.region, &arguments, &Shell)?;
         let shown: Shown = serde_json::from_str(&answer).context("the scenario answered something else")?;
         Ok(shown.interfaces.into_iter().collect())
     }
@@ -54,7 +54,7 @@ impl<'a> Scene<'a> {
     pub fn drift(&self, originals: &Groups, shell: &Shell) -> Result<()> {
         let (interface, ids) = originals.first().context("the instance has no interface")?;
         shell.remark(&format!("{interface} gets {ids}"));
-        scenario(self.stack, &self.region, &["drift", "--interface-id", interface, "--groups", &ids], shell)?;
+        scenario(self.stage, &self.region, &["drift", "--interface-id", interface, "--groups", &ids], shell)?;
         Ok(())
     }
 
@@ -74,8 +74,8 @@ impl<'a> Scene<'a> {
 }
 
 /// What the emulator's scenario module answers to a command.
-pub fn scenario(stack: &Stack, region: &str, arguments: &[&str], shell: &Shell) -> Result<String> {
-    let emulator = stack.emulator().context("the demo's stack has an emulator")?;
+pub fn scenario(stage: &Stage, region: &str, arguments: &[&str], shell: &Shell) -> Result<String> {
+    let emulator = stage.emulator()?;
     let mut command: Command = emulator.python(SCENARIO);
     command.args(arguments).args(["--endpoint-url", &emulator.endpoint(), "--region", region]);
     shell.run_quietly(SCENARIO, command)

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use xtask::Stack;
 
 use super::account::Account;
 use super::aws::Aws;
@@ -14,6 +13,7 @@ use super::groups::{self, Groups};
 use super::narrator::{Narrator, Shell};
 use super::samples::{CLASS, NAMESPACE, QUARANTINE, QUARANTINE_BY_FINDING, SOURCE, Samples};
 use super::scene::Scene;
+use super::stage::Stage;
 
 const CORRECTED_WITHIN: Duration = Duration::from_secs(60);
 /// The finding in the sample of a Quarantine by finding.
@@ -24,10 +24,9 @@ const SAMPLE_PRODUCT: &str = "arn:aws:securityhub:eu-central-1::product/aws/guar
 const SAMPLE_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333/quarantine-operator-findings";
 /// The name and the namespace that a Quarantine of the sample source gets, before the instance.
 const SOURCE_NAME: &str = "security-hub";
-const IN_NAMESPACE: [&str; 2] = ["-n", "incident-response"];
 
 pub struct Story<'a> {
-    stack: &'a Stack,
+    stage: &'a Stage,
     aws: &'a Aws,
     account: &'a Account,
     scene: Scene<'a>,
@@ -36,14 +35,14 @@ pub struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub fn open(stack: &'a Stack, aws: &'a Aws, account: &'a Account, narrator: &mut Narrator) -> Result<Self> {
+    pub fn open(stage: &'a Stage, aws: &'a Aws, account: &'a Account, narrator: &mut Narrator) -> Result<Self> {
         narrator.step("Make an EC2 instance with two interfaces of different groups", |shell| {
-            let scene = Scene::set(stack, &aws.region, shell)?;
+            let scene = Scene::set(stage, &aws.region, shell)?;
             let before = scene.groups()?;
             shell.show(&groups::table(&[("before", &before)]));
             let (region, instance_id) = (scene.region.clone(), scene.instance_id.clone());
-            let samples = Samples { stack, region, account: aws.account.clone(), instance_id };
-            Ok(Self { stack, aws, account, scene, samples, before })
+            let samples = Samples { stage, region, account: aws.account.clone(), instance_id };
+            Ok(Self { stage, aws, account, scene, samples, before })
         })
     }
 
@@ -60,7 +59,8 @@ impl<'a> Story<'a> {
             })?;
         narrator.step("Look at the finding: it says how that went", |shell| {
             self.kubectl(&["wait", "--for=condition=FindingUpdated", "--timeout=30s", &quarantine], shell)?;
-            let says = format!("{} is contained by Quarantine incident-response/", self.scene.instance_id);
+            let namespace = self.stage.namespaces.responders;
+            let says = format!("{} is contained by Quarantine {namespace}/", self.scene.instance_id);
             finding.ensure_says("NOTIFIED", &says, self.aws, shell)
         })?;
         narrator.step("Put the old groups back behind the operator's back, and let it look", |shell| {
@@ -86,7 +86,7 @@ impl<'a> Story<'a> {
         )?;
         narrator.step("Look what became of the message, and that nothing is left of it", |shell| {
             self.ensure_counted()?;
-            shell.kubectl(self.stack, &["get", "findingsource", SOURCE_NAME])?;
+            shell.kubectl(self.stage, &["get", "findingsource", SOURCE_NAME])?;
             self.account.ensure_nothing_is_left(self.aws)?;
             shell.remark("The queue and its dead-letter queue are empty.");
             Ok(())
@@ -98,9 +98,11 @@ impl<'a> Story<'a> {
         let class = self.samples.adapt(CLASS, &[])?;
         let source = self.samples.adapt(SOURCE, &[(SAMPLE_QUEUE, &self.account.queue_url)])?;
         shell.remark("(copies, with this account, this instance and the queue of the outputs above)");
-        shell.kubectl(self.stack, &["apply", "-f", NAMESPACE, "-f", &class, "-f", &source])?;
+        // In a cluster that is there, the demo's one namespace has come with the operator.
+        let namespace: &[&str] = if self.stage.guest().is_some() { &[] } else { &["-f", NAMESPACE] };
+        shell.kubectl(self.stage, &[&["apply"], namespace, &["-f", &class, "-f", &source]].concat())?;
         let ready = ["wait", "--for=condition=Ready", "--timeout=60s", "findingsource", SOURCE_NAME];
-        shell.kubectl(self.stack, &ready)?;
+        shell.kubectl(self.stage, &ready)?;
         let query = "ActionTargets[].[Name,ActionTargetArn]";
         let actions = ["securityhub", "describe-action-targets", "--query", query, "--output", "text"];
         let made = self.aws.show(&actions, shell)?;
@@ -111,7 +113,7 @@ impl<'a> Story<'a> {
     }
 
     fn press(&self, finding: &Finding, quarantine: &str, shell: &Shell) -> Result<Groups> {
-        finding.press(self.stack, self.aws, &self.account.custom_action_arn, shell)?;
+        finding.press(self.stage, self.aws, &self.account.custom_action_arn, shell)?;
         shell.remark("Its event goes through EventBridge into the queue, and the operator makes a Quarantine of it.");
         self.kubectl(&["wait", "--for=create", "--timeout=30s", quarantine], shell)?;
         self.kubectl(&["wait", "--for=condition=Contained", "--timeout=60s", quarantine], shell)?;
@@ -135,11 +137,11 @@ impl<'a> Story<'a> {
     }
 
     fn contain_and_release(&self, manifest: &str, shell: &Shell) -> Result<()> {
-        shell.kubectl(self.stack, &["apply", "-f", manifest])?;
-        shell.kubectl(self.stack, &["wait", "--for=condition=Contained", "--timeout=60s", "-f", manifest])?;
+        shell.kubectl(self.stage, &["apply", "-f", manifest])?;
+        shell.kubectl(self.stage, &["wait", "--for=condition=Contained", "--timeout=60s", "-f", manifest])?;
         let contained = self.scene.groups()?;
         contained.ensure_isolated_from(&self.before).context("Contained=True, but EC2 says otherwise")?;
-        shell.kubectl(self.stack, &["delete", "--timeout=180s", "-f", manifest])?;
+        shell.kubectl(self.stage, &["delete", "--timeout=180s", "-f", manifest])?;
         ensure!(self.scene.groups()? == self.before, "an interface did not get back exactly its own groups");
         Ok(())
     }
@@ -147,7 +149,7 @@ impl<'a> Story<'a> {
     /// One message, one Quarantine, and nothing else.
     fn ensure_counted(&self) -> Result<()> {
         let ask = |arguments: &[&str]| {
-            let mut kubectl = self.stack.kubectl();
+            let mut kubectl = self.stage.kubectl();
             kubectl.args(arguments).args(["findingsource", SOURCE_NAME]);
             Shell.run_quietly("kubectl", kubectl)
         };
@@ -160,6 +162,6 @@ impl<'a> Story<'a> {
     }
 
     fn kubectl(&self, arguments: &[&str], shell: &Shell) -> Result<()> {
-        shell.kubectl(self.stack, &[&IN_NAMESPACE, arguments].concat())
+        shell.kubectl(self.stage, &[&["-n", self.stage.namespaces.responders], arguments].concat())
     }
 }
