@@ -18,6 +18,8 @@
 //!
 //! `docs/architecture.md` holds the rules that never break and the names of the tests that hold them.
 
+#![forbid(unsafe_code)]
+
 pub mod api;
 pub mod aws;
 pub mod check;

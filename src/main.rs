@@ -1,5 +1,7 @@
 //! Wiring and shutdown. What the command line takes is in `flags`; what the operator does is in the library.
 
+#![forbid(unsafe_code)]
+
 mod flags;
 
 use anyhow::Context as _;

@@ -1,5 +1,7 @@
 //! What the documents claim to be proved by a test is proved by one that exists. Reads text; nothing is run.
 
+#![forbid(unsafe_code)]
+
 use std::{
     collections::BTreeSet,
     fs,

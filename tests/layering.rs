@@ -2,6 +2,8 @@
 //!
 //! Pure files know no client, no SDK and no runtime: they can be proved without any of them.
 
+#![forbid(unsafe_code)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,6 +1,8 @@
 //! Every link from one document to another leads to a file, and a heading, that is there. Reads text; nothing is run, and no other
 //! site is asked.
 
+#![forbid(unsafe_code)]
+
 use std::{
     collections::BTreeSet,
     fs,

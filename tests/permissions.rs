@@ -5,6 +5,8 @@
 //! a statement or an action under !If reads as a list of other things and is refused here: such a one has to be a
 //! policy resource with a Condition. Where the tags matter, resources are compared as text.
 
+#![forbid(unsafe_code)]
+
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},

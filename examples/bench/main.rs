@@ -3,6 +3,8 @@
 //!
 //! `cargo xtask bench` builds what this needs and runs it. The result is a table in Markdown, on standard output.
 
+#![forbid(unsafe_code)]
+
 mod counts;
 mod floor;
 mod operator;

@@ -13,6 +13,8 @@
 //! | [`say`] | standard output that somebody may close |
 //! | [`complete`] | what may come next on a command line |
 
+#![forbid(unsafe_code)]
+
 mod approve;
 mod cli;
 mod cluster;

@@ -25,6 +25,8 @@
 //!
 //! The parts must lie ready: `cargo xtask tools` builds them. Without them every test here fails and says so.
 
+#![forbid(unsafe_code)]
+
 mod alerts;
 mod api;
 mod e2e;

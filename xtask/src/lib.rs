@@ -18,6 +18,9 @@
 //!
 //! Everything here blocks and knows no async runtime, so that any kind of test can call it.
 
+// Not forbidden: `process` has the one exception. tests/supply_chain.rs holds that there is no other.
+#![deny(unsafe_code)]
+
 pub mod chart;
 pub mod control_plane;
 pub mod emulator;

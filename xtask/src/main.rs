@@ -1,5 +1,7 @@
 //! `cargo xtask <command>`: the command line. What the commands do is in `commands/` and `demo/`.
 
+#![forbid(unsafe_code)]
+
 mod commands;
 mod demo;
 

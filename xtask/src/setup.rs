@@ -132,6 +132,10 @@ impl Setup {
     ) -> Result<Vec<String>> {
         let mut lines = Vec::new();
         for &tool in &self.tools {
+            let to_build = to_build.iter().any(|(_, tools)| tools.contains(&tool));
+            lines.extend(
+                tools::misfits(tool, &self.tools, to_build).into_iter().map(|misfit| format!("Not used: {misfit}.")),
+            );
             if let Some(found) = tools::find_beside(tool, &self.tools)?.filter(tools::Found::is_from_elsewhere) {
                 lines.push(format!("{} is used as it is there: {found}", tool.name()));
             }
@@ -140,7 +144,6 @@ impl Setup {
         for (_, tools) in to_build {
             let mut names = Vec::new();
             for &tool in tools {
-                lines.extend(tools::misfits(tool, &self.tools).into_iter().map(|misfit| format!("Not used: {misfit}")));
                 names.push(format!("{} {}", tool.name(), tool.version()?));
             }
             builds.push((names.join(", "), tools::cost(tools)));

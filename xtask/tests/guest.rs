@@ -1,6 +1,8 @@
 //! The demo as a guest in a cluster that is there: what it brings goes away again, whatever state it is in, and where something of
 //! the operator's is already, it doesn't come in.
 
+#![forbid(unsafe_code)]
+
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
 

@@ -1,6 +1,8 @@
 //! The stack on its real parts: it answers, its parts can be stopped and started, and nothing of it is left, however
 //! the process that started it ends. A process is told by its command line, which names the stack's run directory.
 
+#![forbid(unsafe_code)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpStream;

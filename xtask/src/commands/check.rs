@@ -11,6 +11,7 @@ use xtask::workspace;
 
 use super::api::check_api;
 use super::cargo::{cargo, pass_through};
+use super::deny::check_dependencies;
 use super::generate::check_crds;
 use super::lint::{check_dockerfile, check_workflows};
 use super::report::Report;
@@ -35,6 +36,7 @@ pub fn add_checks(report: &mut Report) {
     report.try_step("CloudFormation templates", check_templates);
     report.try_step("Dockerfile", check_dockerfile);
     report.try_step("workflows", check_workflows);
+    check_dependencies(report);
 }
 
 /// cfn-lint, of the version that the emulator's environment pins. What it only remarks fails too.

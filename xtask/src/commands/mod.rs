@@ -4,6 +4,7 @@ pub mod api;
 pub mod bench;
 pub mod cargo;
 pub mod check;
+pub mod deny;
 pub mod excerpts;
 pub mod generate;
 pub mod image;

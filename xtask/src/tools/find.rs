@@ -102,12 +102,14 @@ pub fn find_beside(tool: Tool, beside: &[Tool]) -> Result<Option<Found>> {
     Ok(places.elsewhere(tool).into_iter().find_map(|path| fitting(tool, beside, path)))
 }
 
-/// Binaries of that name whose version doesn't fit, each as a sentence for the person who may have expected them to be used.
-pub fn misfits(tool: Tool, beside: &[Tool]) -> Vec<String> {
+/// Binaries of that name whose version doesn't fit, each as a sentence for the person who may have expected them to be used: all
+/// of them where the tool is to be built, otherwise what was named on purpose.
+pub fn misfits(tool: Tool, beside: &[Tool], to_build: bool) -> Vec<String> {
     let fit = Fit::of(tool, beside);
     let Some(pinned) = pinned(tool).filter(|_| fit != Fit::Built) else { return Vec::new() };
     let places = Places::here();
-    let candidates = places.assets(tool).into_iter().chain(places.elsewhere(tool));
+    let elsewhere = if to_build { places.elsewhere(tool) } else { Vec::new() };
+    let candidates = places.assets(tool).into_iter().chain(elsewhere);
     let misfit = |path: PathBuf| match version_of(tool, &path) {
         Some(version) if fit.admits(version, pinned) => None,
         Some(version) => Some(format!("{} is {version}, and {} is needed", path.display(), fit.wanted(pinned))),
