@@ -95,6 +95,7 @@ pub enum Reason {
     FindingSuppressed,
     FindingArchived,
     FindingIsSample,
+    FindingUnreadable,
     FindingNamesNoInstance,
     FindingNamesSeveralInstances,
     FindingAccountMismatch,

@@ -3,7 +3,6 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`model`] | instances, interfaces, groups, rules as plain types (pure) |
-//! | [`finding`] | findings of Security Hub and GuardDuty as plain types (pure) |
 //! | [`place`] | an account's region, and the role to go there with (pure) |
 //! | [`queue`] | queues and their messages as plain types (pure) |
 //! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
@@ -29,7 +28,6 @@ mod convert;
 mod deep;
 mod ec2;
 mod fence;
-pub mod finding;
 mod kept;
 pub mod model;
 pub mod place;

@@ -1,9 +1,6 @@
 //! What the operator knows of EC2, in plain types: no SDK, no client. `aws::ec2` fills them, the loop reads them.
 
-use std::collections::BTreeMap;
-
-/// Tags, by key.
-pub type Tags = BTreeMap<String, String>;
+pub use crate::model::Tags;
 
 /// An EC2 instance.
 #[derive(Clone, Debug, PartialEq)]

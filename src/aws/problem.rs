@@ -20,6 +20,9 @@ pub enum Disposition {
     Stop,
 }
 
+/// Stands for a code where an answer came and can't be decoded.
+const UNDECODABLE: &str = "AnswerUndecodable";
+
 /// Something that stands in the way, in the form in which conditions show it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Problem {
@@ -62,6 +65,15 @@ impl Problem {
             Reason::AwsUnavailable,
             format!("{operation} got no answer ({why}); what became of it is read again before anything else is done."),
         )
+    }
+
+    /// The call was answered, and the SDK can't decode what was.
+    pub fn undecodable(operation: &str, why: impl fmt::Display) -> Self {
+        Self { code: Some(UNDECODABLE.to_owned()), ..Self::no_answer(operation, why) }
+    }
+
+    pub fn is_undecodable(&self) -> bool {
+        self.code.as_deref() == Some(UNDECODABLE)
     }
 
     /// Whether AWS said no, or was never asked because too much was: then nothing was applied, and nothing of it arrives

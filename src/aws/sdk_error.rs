@@ -29,8 +29,9 @@ where
             answered(operation, role_arn, status, error.code(), error.message().unwrap_or_default())
         }
         SdkError::ResponseError(answer) => {
-            let status = answer.raw().status().as_u16();
-            Problem::no_answer(operation, format!("HTTP status {status}, {}", chain(error)))
+            let status = answer.raw().status();
+            let why = format!("HTTP status {}, {}", status.as_u16(), chain(error));
+            if status.is_success() { Problem::undecodable(operation, why) } else { Problem::no_answer(operation, why) }
         }
         SdkError::ConstructionFailure(_) => not_sent(operation, &chain(error)),
         _ => match causes(error).find_map(|cause| cause.downcast_ref::<NotLeading>()) {

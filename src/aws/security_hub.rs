@@ -10,10 +10,10 @@ use super::call::Session;
 use super::convert::{finding as convert, required};
 use super::deep::with_deep_stack;
 use super::fence::Fence;
-use super::finding::{CustomActionSight, Finding, FindingChange, FindingKey, Unprocessed, Workflow};
 use super::problem::{Disposition, Problem};
 use super::settings;
 use crate::api::Reason;
+use crate::model::finding::{CustomActionSight, Finding, FindingChange, FindingKey, Unprocessed, Workflow, of_product};
 use aws_config::SdkConfig;
 use aws_sdk_securityhub::Client;
 use std::collections::HashMap;
@@ -56,15 +56,22 @@ impl SecurityHub {
         Self { session, reads, changes: Client::from_conf(changes), budget, lookups }
     }
 
-    /// The findings of that id, of that product if it is named; none if there is none (yet). Those who ask at the same
-    /// time share a call.
+    /// The findings of that id, of that product if it is named (in whichever region, if none is of its own); none if there
+    /// is none (yet). Those who ask at the same time share a call.
     ///
-    /// Errors: Retry/Throttled also when too many ask; otherwise as the call went.
+    /// Errors: Wait/FindingUnreadable if one of them can't be understood; Retry/Throttled also when too many ask; otherwise
+    /// as the call went.
     pub async fn findings(&self, wanted: FindingKey) -> Result<Vec<Finding>, Problem> {
         let FindingKey { id, product_arn } = wanted;
-        let mut found = self.lookups.ask(id).await?;
-        found.retain(|finding| product_arn.is_none() || finding.product_arn == product_arn);
-        Ok(found)
+        let found = match self.lookups.ask(id.clone()).await {
+            Err(problem) if problem.is_undecodable() => return Err(unreadable(&id, &problem.message)),
+            found => found?,
+        };
+        let found = match &product_arn {
+            None => found,
+            Some(wanted) => of_product(found, wanted, |found| found.product_arn.as_deref()),
+        };
+        found.into_iter().map(|found| found.read.map_err(|why| unreadable(&id, &why))).collect()
     }
 
     /// Writes the same on all these findings, each of which must name its product, and answers those that were not
@@ -151,6 +158,22 @@ fn without_product(key: &FindingKey) -> Unprocessed {
     }
 }
 
+/// One finding can't be read, and fails nobody else who asked at the same time.
+fn unreadable(id: &str, why: &str) -> Problem {
+    let message = format!(
+        "Security Hub shows finding {id}, and it can't be understood: {why} To contain its instance, name it in target.instance."
+    );
+    Problem::new(Disposition::Wait, Reason::FindingUnreadable, message)
+}
+
+/// A finding as one of several that a call brought.
+#[derive(Clone)]
+struct Found {
+    product_arn: Option<String>,
+    /// Or why it can't be understood, in a sentence.
+    read: Result<Finding, String>,
+}
+
 /// Findings by id.
 #[derive(Clone)]
 struct Lookups {
@@ -161,16 +184,18 @@ struct Lookups {
 
 impl Lookups {
     /// The findings of all pages, by id. Every page is a call of its own to AWS' count.
-    async fn read(self, ids: Vec<String>) -> Result<HashMap<String, Vec<Finding>>, Problem> {
+    async fn read(self, ids: Vec<String>) -> Result<HashMap<String, Vec<Found>>, Problem> {
         let filters = convert::filters_by_id(&ids);
-        let mut found: HashMap<String, Vec<Finding>> = HashMap::new();
+        let mut found: HashMap<String, Vec<Found>> = HashMap::new();
         let mut next_token = None;
         loop {
             let call = self.reads.get_findings().filters(filters.clone()).max_results(PAGE);
             let page = self.session.call(GET_FINDINGS, call.set_next_token(next_token).send()).await?;
             for finding in page.findings() {
-                let finding = convert::finding(finding)?;
-                found.entry(finding.id.clone()).or_default().push(finding);
+                // Without an id nobody asked for it.
+                let Some(id) = finding.id() else { continue };
+                let product_arn = finding.product_arn().map(str::to_owned);
+                found.entry(id.to_owned()).or_default().push(Found { product_arn, read: convert::finding(finding) });
             }
             next_token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
             if next_token.is_none() {
@@ -184,7 +209,7 @@ impl Lookups {
 impl Batched for Lookups {
     /// The id alone: findings of several products can share it, and one call finds all of them.
     type Key = String;
-    type Answer = Vec<Finding>;
+    type Answer = Vec<Found>;
     const OPERATION: &'static str = GET_FINDINGS;
     /// Values that one filter takes ("AwsSecurityFindingFilters", AWS Security Hub API Reference).
     const KEYS: usize = 20;
@@ -193,13 +218,13 @@ impl Batched for Lookups {
         self.budget.take(GET_FINDINGS).await
     }
 
-    async fn call(&self, ids: Vec<String>) -> Result<HashMap<String, Vec<Finding>>, Problem> {
+    async fn call(&self, ids: Vec<String>) -> Result<HashMap<String, Vec<Found>>, Problem> {
         let read = with_deep_stack(GET_FINDINGS, self.clone().read(ids));
         let within = format!("not within {} s", settings::ALL_PAGES.as_secs());
         timeout(settings::ALL_PAGES, read).await.unwrap_or_else(|_| Err(Problem::no_answer(GET_FINDINGS, within)))
     }
 
     fn blames_a_key(problem: &Problem) -> bool {
-        problem.code.as_deref() == Some("InvalidInputException")
+        problem.code.as_deref() == Some("InvalidInputException") || problem.is_undecodable()
     }
 }

@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     api::{FindingFilter, FindingSourceSpec, RecordState, TagSelector},
-    aws::finding::{Finding, NamedInstance, Workflow},
+    model::{
+        finding::{Finding, Workflow},
+        instance::NamedInstance,
+    },
 };
 
 /// What a source says to a finding, or to one instance of it.
@@ -150,7 +153,7 @@ fn outside(filter: &FindingFilter, trigger: &Trigger, finding: &Finding) -> Opti
 /// What the filter says to the place of an instance. What the finding doesn't tell is no reason to let an intruder be,
 /// and none to cut off whatever it may be.
 fn judge_place(filter: &FindingFilter, instance: &NamedInstance) -> Verdict {
-    let NamedInstance { id, account_id: _, region, partition: _, vpc_id, tags } = instance;
+    let NamedInstance { id, account_id: _, account_assumed: _, region, partition: _, vpc_id, tags } = instance;
     if !filter.regions.is_empty() && !filter.regions.contains(region) {
         return unwanted(format!("Instance {id} lies in region {region}, which is none of the filter's."));
     }

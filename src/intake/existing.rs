@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     api::{FindingReference, FindingTarget, InstanceTarget, Mode, Quarantine, SOURCE_LABEL},
-    aws::finding::NamedInstance,
+    model::{arn::is_same_product, instance::NamedInstance},
 };
 use jiff::Timestamp;
 
@@ -80,7 +80,8 @@ impl Existing {
 
     fn lists(&self, finding: &FindingReference) -> bool {
         let targeted = self.target_finding.as_ref().is_some_and(|target| {
-            target.id == finding.id && target.product_arn.as_ref().is_none_or(|arn| *arn == finding.product_arn)
+            target.id == finding.id
+                && target.product_arn.as_ref().is_none_or(|arn| is_same_product(arn, &finding.product_arn))
         });
         targeted || self.findings.iter().any(|listed| is_same(listed, finding))
     }

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     api::{FindingSourceSpec, Mode},
-    aws::finding::Finding,
+    model::finding::Finding,
 };
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;

@@ -3,16 +3,19 @@
 //! Sources: "GuardDuty finding format", "Severity levels of GuardDuty findings", "Sample findings" (Amazon GuardDuty
 //! User Guide), "Amazon GuardDuty events" (Amazon EventBridge Events Reference).
 
-use super::json::Object;
+use super::attack_sequence::Sequence;
 use crate::{
     api::{RecordState, Severity},
-    aws::{
-        finding::{Finding, NamedInstance, Workflow, is_account_id, is_sample},
-        model::Tags,
+    model::{
+        Tags,
+        arn::{Arn, is_account_id},
+        finding::{Finding, SampleMark, Workflow, is_sample},
+        instance::{Beside, Instances, Resource},
+        json::{Object, tags},
     },
 };
 use jiff::Timestamp;
-use serde::{Deserialize, de::IgnoredAny};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// What is read of it.
@@ -29,22 +32,28 @@ pub struct GuardDutyFinding {
     title: Option<String>,
     severity: Option<f64>,
     updated_at: Option<Timestamp>,
-    resource: Option<Object<Resource>>,
+    resource: Option<Object<AffectedResource>>,
     service: Option<Object<Service>>,
 }
 
-#[derive(Deserialize)]
+/// Beside a container or a cluster stand the details of the instance on which it was seen ("Runtime Monitoring finding
+/// types"): that instance is affected. Findings on audit logs name a cluster and no instance.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Resource {
+struct AffectedResource {
+    resource_type: Option<String>,
     instance_details: Option<Object<InstanceDetails>>,
+    eks_cluster_details: Option<Object<Cluster>>,
+    ecs_cluster_details: Option<Object<Cluster>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InstanceDetails {
     instance_id: Option<String>,
-    network_interfaces: Option<Vec<Object<NetworkInterface>>>,
-    tags: Option<Vec<Object<Tag>>>,
+    network_interfaces: Option<Vec<Option<Object<NetworkInterface>>>>,
+    #[serde(default, deserialize_with = "tags")]
+    tags: Tags,
 }
 
 #[derive(Deserialize)]
@@ -54,9 +63,8 @@ struct NetworkInterface {
 }
 
 #[derive(Deserialize)]
-struct Tag {
-    key: String,
-    value: Option<String>,
+struct Cluster {
+    arn: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -64,6 +72,7 @@ struct Tag {
 struct Service {
     archived: Option<bool>,
     additional_info: Option<Object<AdditionalInfo>>,
+    detection: Option<Object<Detection>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -74,31 +83,9 @@ struct AdditionalInfo {
     value: SampleMark,
 }
 
-/// Says of a finding that it is a sample: true, "true", or the text of an object that says so.
-#[derive(Default, Deserialize)]
-#[serde(untagged)]
-pub enum SampleMark {
-    Flag(bool),
-    Text(String),
-    #[default]
-    Absent,
-    Other(IgnoredAny),
-}
-
-impl SampleMark {
-    pub fn is_set(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Marked {
-            sample: bool,
-        }
-        match self {
-            Self::Flag(set) => *set,
-            Self::Text(text) => {
-                text == "true" || serde_json::from_str(text).is_ok_and(|Object(Marked { sample })| sample)
-            }
-            Self::Absent | Self::Other(_) => false,
-        }
-    }
+#[derive(Deserialize)]
+struct Detection {
+    sequence: Option<Object<Sequence>>,
 }
 
 impl GuardDutyFinding {
@@ -113,14 +100,21 @@ impl GuardDutyFinding {
             return Err(format!("Its finding {id} has an accountId that is none: {account_id}."));
         }
         let title = title.unwrap_or_default();
-        let Object(Service { archived, additional_info }) = service.unwrap_or_default();
+        let Object(Service { archived, additional_info, detection }) = service.unwrap_or_default();
         let Object(AdditionalInfo { sample, value }) = additional_info.unwrap_or_default();
         let sample = is_sample(sample.is_set() || value.is_set(), &title);
-        let details = resource.and_then(|Object(resource)| resource.instance_details);
-        let (instances, unreadable_instances) = instance(details, partition.as_deref(), &region, &account_id);
+        let arn = arn.filter(|arn| !arn.is_empty());
+        let of_arn = arn.as_deref().and_then(Arn::of).map(|arn| arn.partition);
+        let partition = partition.as_deref().filter(|partition| !partition.is_empty()).or(of_arn);
+        let beside = Beside { partition, region: Some(&region), account_id: &account_id };
+        let sequence = detection.and_then(|Object(detection)| detection.sequence);
+        let mut resources = sequence.map(|Object(sequence)| sequence.resources(&account_id)).unwrap_or_default();
+        resources.extend(resource.map(|Object(resource)| resource.plain(&account_id)));
+        let Instances { named: instances, unreadable: unreadable_instances, others: other_resources } =
+            Instances::among(resources, beside);
         Ok(Finding {
             // Security Hub knows it by its ARN.
-            id: arn.filter(|arn| !arn.is_empty()).unwrap_or(id),
+            id: arn.unwrap_or(id),
             product_arn: None,
             account_id,
             region: Some(region),
@@ -135,7 +129,28 @@ impl GuardDutyFinding {
             fields: BTreeMap::new(),
             instances,
             unreadable_instances,
+            other_resources,
         })
+    }
+}
+
+impl AffectedResource {
+    fn plain(self, account_id: &str) -> Resource {
+        let Self { resource_type, instance_details, eks_cluster_details, ecs_cluster_details } = self;
+        let Some(Object(InstanceDetails { instance_id, network_interfaces, tags })) = instance_details else {
+            let cluster = eks_cluster_details.or(ecs_cluster_details).and_then(|Object(cluster)| cluster.arn);
+            let kind = resource_type.unwrap_or_default();
+            return Resource { kind, id: cluster.unwrap_or_default(), ..Resource::default() };
+        };
+        let interfaces = network_interfaces.unwrap_or_default().into_iter().flatten();
+        Resource {
+            kind: "Instance".to_owned(),
+            id: instance_id.unwrap_or_default(),
+            account_id: Some(account_id.to_owned()),
+            vpc_id: interfaces.into_iter().find_map(|Object(interface)| interface.vpc_id),
+            tags,
+            ..Resource::default()
+        }
     }
 }
 
@@ -149,27 +164,4 @@ fn word(score: f64) -> Option<Severity> {
         score if score < 9.0 => Some(Severity::High),
         _ => Some(Severity::Critical),
     }
-}
-
-/// The instance, or the id that names none. Findings on other resources have no instanceDetails.
-fn instance(
-    details: Option<Object<InstanceDetails>>,
-    partition: Option<&str>,
-    region: &str,
-    account_id: &str,
-) -> (Vec<NamedInstance>, Vec<String>) {
-    let Some(Object(InstanceDetails { instance_id: Some(id), network_interfaces, tags })) = details else {
-        return (Vec::new(), Vec::new());
-    };
-    let Some(instance) = partition.and_then(|partition| NamedInstance::of_parts(&id, partition, region, account_id))
-    else {
-        return (Vec::new(), vec![id]);
-    };
-    let vpc_id = network_interfaces.unwrap_or_default().into_iter().find_map(|Object(interface)| interface.vpc_id);
-    let tags: Tags = tags
-        .unwrap_or_default()
-        .into_iter()
-        .map(|Object(Tag { key, value })| (key, value.unwrap_or_default()))
-        .collect();
-    (vec![NamedInstance { vpc_id, tags, ..instance }], Vec::new())
 }

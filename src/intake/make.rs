@@ -8,7 +8,11 @@ use crate::{
         AUTOMATIC_ANNOTATION, FindingReference, InstanceTarget, Mode, Quarantine, QuarantineSpec, QuarantineTemplate,
         SOURCE_LABEL, Target,
     },
-    aws::finding::{Finding, NamedInstance, is_region},
+    model::{
+        arn::{is_product, is_region, is_same_product},
+        finding::Finding,
+        instance::NamedInstance,
+    },
 };
 
 /// How many findings a Quarantine lists.
@@ -42,7 +46,7 @@ pub fn quarantine_name(source: &str, instance_id: &str) -> String {
 
 /// How a Quarantine names the finding, where it can: it must be Security Hub's, and fit into the object.
 pub fn reference(finding: &Finding, source_region: &str) -> Option<FindingReference> {
-    let product_arn = finding.product_arn.clone().filter(|arn| is_product_arn(arn))?;
+    let product_arn = finding.product_arn.clone().filter(|arn| is_product(arn))?;
     let region = finding.region.as_deref().unwrap_or(source_region);
     let fits = (1..=512).contains(&finding.id.chars().count()) && is_region(region);
     fits.then(|| FindingReference { id: finding.id.clone(), region: region.to_owned(), product_arn })
@@ -119,20 +123,5 @@ fn distinct(references: impl Iterator<Item = FindingReference>) -> Vec<FindingRe
 
 /// Id and product identify a finding, wherever it is read.
 pub fn is_same(one: &FindingReference, other: &FindingReference) -> bool {
-    one.id == other.id && one.product_arn == other.product_arn
-}
-
-/// The form that the API server holds.
-fn is_product_arn(arn: &str) -> bool {
-    let mut parts = arn.splitn(6, ':');
-    let mut next = || parts.next().unwrap_or_default();
-    let (start, partition, service, region, account_id, product) = (next(), next(), next(), next(), next(), next());
-    start == "arn"
-        && partition.strip_prefix("aws").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
-        && service == "securityhub"
-        && region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
-        && account_id.chars().all(|c| c.is_ascii_digit())
-        && product.strip_prefix("product/").is_some_and(|name| !name.is_empty())
-        && arn.chars().count() <= 2048
-        && !arn.chars().any(char::is_control)
+    one.id == other.id && is_same_product(&one.product_arn, &other.product_arn)
 }

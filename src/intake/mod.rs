@@ -3,8 +3,7 @@
 //! | room | what happens there |
 //! |---|---|
 //! | [`parse`] | a message's text into an [`Event`], or why it can't be read (pure) |
-//! | `asff`, `guard_duty` | the two formats of findings, into what the operator knows of one (pure) |
-//! | `json` | JSON as strict as it must be (pure) |
+//! | `guard_duty`, `attack_sequence` | GuardDuty's own format, into what the operator knows of a finding (pure); that of Security Hub is in `model::asff` |
 //! | [`accept`] | does the source want this finding, and this instance of it? (pure) |
 //! | [`plan`] | what is made of it, and whether the message may be deleted then (pure) |
 //! | [`existing`] | the instance has its Quarantine: the finding joins it (pure) |
@@ -22,14 +21,13 @@
 //! deleted.
 
 pub mod accept;
-mod asff;
+mod attack_sequence;
 mod custom_action;
 pub mod echo;
 mod existing;
 mod fresh;
 mod guard_duty;
 mod handle;
-mod json;
 pub mod make;
 pub mod parse;
 pub mod plan;

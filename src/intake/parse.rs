@@ -4,13 +4,12 @@
 //! and "AWS service event metadata" (Amazon EventBridge Events Reference). Fields that aren't needed are ignored; one
 //! that is needed and isn't what AWS documents makes the message unreadable, for a guess could be wrong.
 
-use super::{
+use super::{guard_duty::GuardDutyFinding, text::plain};
+use crate::model::{
     asff::Asff,
-    guard_duty::GuardDutyFinding,
+    finding::Finding,
     json::{AtMost, Object},
-    text::plain,
 };
-use crate::aws::finding::Finding;
 use jiff::Timestamp;
 use serde::Deserialize;
 

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::{Counters, FindingReference, FindingSourceSpec, Quarantine},
-    aws::finding::{Finding, NamedInstance},
+    model::{finding::Finding, instance::NamedInstance},
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -184,11 +184,11 @@ fn sort_instances<'a>(source: &Source<'_>, event: &'a Event, finding: &'a Findin
     }
     let names_none = finding.instances.is_empty() || !finding.unreadable_instances.is_empty();
     if names_none {
-        let why = if finding.unreadable_instances.is_empty() {
-            "It names no EC2 instance: none of its resources is of type AwsEc2Instance.".to_owned()
+        let instead = finding.named_instead();
+        let why = if finding.instances.is_empty() {
+            format!("It names no EC2 instance: {instead}.")
         } else {
-            let ids = finding.unreadable_instances.join(", ");
-            format!("It names instances whose ids can't be read, or that lie in two places: {ids}.")
+            format!("Beside those that it names {instead}.")
         };
         let note_on = if by == By::Person { note_on(source, finding) } else { None };
         sorted.said.push(Step::WithoutInstance { why: plain(&why, 512), note_on });

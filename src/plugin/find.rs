@@ -4,10 +4,10 @@ use super::{
     cluster::{Cluster, Object, Scope},
     failure::Failure,
     show, stand,
-    target::{is_about, is_instance_id},
+    target::is_about,
 };
 use kube::{ResourceExt, api::DynamicObject};
-use quarantine_operator::api::Quarantine;
+use quarantine_operator::{api::Quarantine, model::instance::is_instance_id};
 
 /// Every one that is meant, and at least one.
 pub async fn all(cluster: &Cluster, wanted: &str, scope: Scope) -> Result<Vec<Object>, Failure> {

@@ -1,6 +1,7 @@
 //! What the command line names: instances and findings, by id or by ARN, and the names of their Quarantines. Pure.
 
 use kube::api::DynamicObject;
+use quarantine_operator::model::{arn::Arn, instance::is_instance_id};
 use std::str::FromStr;
 
 /// An instance, and where it lies if its ARN was given.
@@ -28,7 +29,7 @@ impl FromStr for Instance {
         let arn = Arn::of(text).filter(|arn| arn.service == "ec2");
         let id = arn.as_ref().and_then(|arn| arn.resource.strip_prefix("instance/")).filter(|id| is_instance_id(id));
         match (id, arn) {
-            (Some(id), Some(arn)) => Ok(Self { id: id.to_owned(), region: arn.region(), account: arn.account() }),
+            (Some(id), Some(arn)) => Ok(Self { id: id.to_owned(), region: told(arn.region), account: told(arn.account_id) }),
             _ => Err("it is no EC2 instance id (i- and 17 or, for old instances, 8 lower-case hexadecimal digits, such as i-0123456789abcdef0), no ARN of one, and none of the commands finding, list, status, release, approve, enforce, completion".to_owned()),
         }
     }
@@ -41,7 +42,7 @@ impl FromStr for Finding {
         if text.is_empty() {
             return Err("a finding's Id isn't empty".to_owned());
         }
-        Ok(Self { id: text.to_owned(), region: Arn::of(text).and_then(|arn| arn.region()) })
+        Ok(Self { id: text.to_owned(), region: Arn::of(text).and_then(|arn| told(arn.region)) })
     }
 }
 
@@ -56,13 +57,6 @@ impl Finding {
     }
 }
 
-/// The rule of the CustomResourceDefinition ("must be an EC2 instance id"), asked before anything is sent.
-pub fn is_instance_id(text: &str) -> bool {
-    text.strip_prefix("i-").is_some_and(|digits| {
-        matches!(digits.len(), 8 | 17) && digits.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'))
-    })
-}
-
 /// Whether it is about this instance. Read from what the server sent, so that an object that this plugin doesn't
 /// understand counts too.
 pub fn is_about(raw: &DynamicObject, instance: &str) -> bool {
@@ -71,29 +65,8 @@ pub fn is_about(raw: &DynamicObject, instance: &str) -> bool {
         .any(|path| raw.data.pointer(path).is_some_and(|id| id == instance))
 }
 
-struct Arn<'a> {
-    service: &'a str,
-    region: &'a str,
-    account: &'a str,
-    resource: &'a str,
-}
-
-impl<'a> Arn<'a> {
-    fn of(text: &'a str) -> Option<Self> {
-        let mut parts = text.splitn(6, ':');
-        let (scheme, _partition) = (parts.next()?, parts.next()?);
-        let arn =
-            Self { service: parts.next()?, region: parts.next()?, account: parts.next()?, resource: parts.next()? };
-        (scheme == "arn").then_some(arn)
-    }
-
-    fn region(&self) -> Option<String> {
-        (!self.region.is_empty()).then(|| self.region.to_owned())
-    }
-
-    fn account(&self) -> Option<String> {
-        (!self.account.is_empty()).then(|| self.account.to_owned())
-    }
+fn told(part: &str) -> Option<String> {
+    (!part.is_empty()).then(|| part.to_owned())
 }
 
 #[cfg(test)]

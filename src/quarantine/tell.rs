@@ -8,11 +8,8 @@ use super::{
 };
 use crate::{
     api::Reason,
-    aws::{
-        Place, Problem, SecurityHub,
-        finding::{Finding, FindingChange, FindingKey},
-        problem::Disposition,
-    },
+    aws::{Place, Problem, SecurityHub, problem::Disposition},
+    model::finding::{Finding, FindingChange, FindingKey},
 };
 use futures::future::join_all;
 use std::{collections::BTreeMap, time::Duration};
@@ -48,23 +45,27 @@ async fn tell_through(
 ) -> Vec<(String, Result<(), Problem>)> {
     let read = join_all(findings.iter().map(|told| hub.findings(key_of(told)))).await;
     let mut outcomes = Vec::with_capacity(findings.len());
-    let mut changes: BTreeMap<FindingChange, Vec<&Addressee>> = BTreeMap::new();
+    let mut changes: BTreeMap<FindingChange, Vec<(&Addressee, FindingKey)>> = BTreeMap::new();
     for (told, read) in findings.iter().zip(read) {
         let read = read.and_then(|found| only(told, found));
         match read.and_then(|finding| is_about(&finding, saying).map(|()| finding)) {
-            Ok(finding) => changes.entry(change(&finding, saying)).or_default().push(told),
+            // Under its own product's ARN: the one that the Quarantine names may be another region's.
+            Ok(finding) => {
+                let key = FindingKey { id: finding.id.clone(), product_arn: finding.product_arn.clone() };
+                changes.entry(change(&finding, saying)).or_default().push((told, key));
+            }
             Err(problem) => outcomes.push((told.key.clone(), Err(problem))),
         }
     }
     let writing = changes.iter().map(async |(change, told)| {
-        let keys: Vec<FindingKey> = told.iter().map(|told| key_of(told)).collect();
+        let keys: Vec<FindingKey> = told.iter().map(|(_, key)| key.clone()).collect();
         (told, hub.update(&keys, change).await)
     });
     for (told, written) in join_all(writing).await {
-        for told in told {
+        for (told, key) in told {
             let outcome = match &written {
                 Err(problem) => Err(problem.clone()),
-                Ok(unprocessed) => match unprocessed.iter().find(|not| not.key == key_of(told)) {
+                Ok(unprocessed) => match unprocessed.iter().find(|not| not.key == *key) {
                     Some(not) => Err(Problem::from_code("securityhub:BatchUpdateFindings", &not.code, &not.message)),
                     None => Ok(()),
                 },

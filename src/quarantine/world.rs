@@ -7,10 +7,10 @@ use crate::{
     },
     aws::{
         Place,
-        finding::{Finding, Workflow},
         model::{Instance, Interface, SecurityGroup, Tags},
         problem::Problem,
     },
+    model::finding::{Finding, Workflow},
 };
 use jiff::Timestamp;
 use std::{

@@ -1,105 +1,62 @@
-//! Security Hub's types to `aws::finding`, and back. What a finding means for a claim is decided elsewhere.
+//! Security Hub's types to `model::asff`, which reads them, and back. What a finding means for a claim is decided elsewhere.
 
 use super::required;
-use crate::api::{RecordState, Severity};
-use crate::aws::finding::{
-    CustomActionSight, Finding, FindingChange, FindingKey, FindingNote, NOTE_AUTHOR, NamedInstance, Unprocessed,
-    Workflow, is_sample,
-};
 use crate::aws::problem::Problem;
+use crate::model::asff::{
+    Asff, AsffNote, AsffResource, AsffSeverity, AsffWorkflow, Details, InstanceDetails, ProductFields,
+};
+use crate::model::finding::{
+    CustomActionSight, Finding, FindingChange, FindingKey, NOTE_AUTHOR, SampleMark, Unprocessed, Workflow,
+};
+use crate::model::json::{AtMost, Object};
 use aws_sdk_securityhub::types as sdk;
 use std::collections::BTreeMap;
 
-/// The Type of a resource that is an EC2 instance ("AwsEc2", AWS Security Hub User Guide).
-const INSTANCE: &str = "AwsEc2Instance";
-
-/// Where GuardDuty says that a finding is a sample ("Sample findings", Amazon GuardDuty User Guide).
-const SAMPLE_FIELD: &str = "aws/guardduty/service/additionalInfo/sample";
-
-/// From GetFindings.
-pub fn finding(given: &sdk::AwsSecurityFinding) -> Result<Finding, Problem> {
-    let account_id = required("a finding's account", given.aws_account_id())?;
-    let (instances, unreadable_instances) = instances(given.resources(), &account_id);
-    Ok(Finding {
-        id: required("a finding's id", given.id())?,
-        product_arn: Some(required("a finding's product", given.product_arn())?),
-        region: given.region().map(str::to_owned),
-        title: given.title().unwrap_or_default().to_owned(),
-        types: given.types().to_vec(),
-        severity: given.severity().and_then(|severity| severity.label()).and_then(severity),
-        record_state: record_state(given.record_state()),
-        workflow: workflow(given.workflow().and_then(|workflow| workflow.status())),
-        sample: is_sample(is_marked(given), given.title().unwrap_or_default()),
-        updated_at: given.updated_at().and_then(|time| time.parse().ok()),
-        note: given.note().map(|note| FindingNote {
-            text: note.text().unwrap_or_default().to_owned(),
-            updated_by: note.updated_by().unwrap_or_default().to_owned(),
+/// From GetFindings. Errors: why the finding can't be understood, in a sentence.
+pub fn finding(given: &sdk::AwsSecurityFinding) -> Result<Finding, String> {
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    let asff = Asff {
+        id: own(given.id()),
+        product_arn: own(given.product_arn()),
+        aws_account_id: own(given.aws_account_id()),
+        region: own(given.region()),
+        title: own(given.title()),
+        types: Some(given.types().iter().cloned().map(Some).collect()),
+        severity: given.severity().map(|severity| {
+            Object(AsffSeverity {
+                label: severity.label().map(|label| label.as_str().to_owned()),
+                normalized: severity.normalized().map(f64::from),
+            })
         }),
-        fields: map(given.user_defined_fields()),
-        instances,
-        unreadable_instances,
-        account_id,
-    })
+        record_state: given.record_state().map(|state| state.as_str().to_owned()),
+        workflow: given.workflow().map(|workflow| {
+            Object(AsffWorkflow { status: workflow.status().map(|status| status.as_str().to_owned()) })
+        }),
+        sample: given.sample(),
+        product_fields: given.product_fields().map(|fields| {
+            let mark = |path: &str| fields.get(path).map_or(SampleMark::Absent, |text| SampleMark::Text(text.clone()));
+            Object(ProductFields { sample: mark(ProductFields::SAMPLE), value: mark(ProductFields::VALUE) })
+        }),
+        updated_at: own(given.updated_at()),
+        note: given.note().map(|note| Object(AsffNote { text: own(note.text()), updated_by: own(note.updated_by()) })),
+        user_defined_fields: map(given.user_defined_fields()),
+        resources: AtMost(given.resources().iter().map(|one| Some(Object(resource(one)))).collect()),
+    };
+    asff.understand()
 }
 
-/// The instances among the resources, each once, and the ids that say none.
-fn instances(resources: &[sdk::Resource], account_id: &str) -> (Vec<NamedInstance>, Vec<String>) {
-    let (mut named, mut unreadable) = (Vec::<NamedInstance>::new(), Vec::new());
-    for resource in resources.iter().filter(|resource| resource.r#type() == Some(INSTANCE)) {
-        let id = resource.id().unwrap_or_default();
-        let partition = resource.partition().map(|partition| partition.as_str());
-        let Some(instance) = NamedInstance::of_resource(id, partition, resource.region(), account_id) else {
-            unreadable.push(id.to_owned());
-            continue;
-        };
-        let details = resource.details().and_then(|details| details.aws_ec2_instance());
-        let vpc_id = details.and_then(|details| details.vpc_id()).map(str::to_owned);
-        let instance = NamedInstance { vpc_id, tags: map(resource.tags()), ..instance };
-        let is_same = |other: &NamedInstance| {
-            (&other.id, &other.account_id, &other.region) == (&instance.id, &instance.account_id, &instance.region)
-        };
-        match named.iter_mut().find(|other| is_same(other)) {
-            None => named.push(instance),
-            Some(known) => {
-                known.vpc_id = known.vpc_id.take().or(instance.vpc_id);
-                known.tags.extend(instance.tags);
-            }
-        }
+fn resource(given: &sdk::Resource) -> AsffResource {
+    let own = |text: Option<&str>| text.map(str::to_owned);
+    let vpc_id = given.details().and_then(|details| details.aws_ec2_instance()).and_then(|instance| instance.vpc_id());
+    let instance = InstanceDetails { vpc_id: own(vpc_id) };
+    AsffResource {
+        kind: own(given.r#type()),
+        id: own(given.id()),
+        partition: given.partition().map(|partition| partition.as_str().to_owned()),
+        region: own(given.region()),
+        tags: map(given.tags()),
+        details: Some(Object(Details { aws_ec2_instance: Some(Object(instance)) })),
     }
-    (named, unreadable)
-}
-
-fn severity(label: &sdk::SeverityLabel) -> Option<Severity> {
-    match label {
-        sdk::SeverityLabel::Informational => Some(Severity::Informational),
-        sdk::SeverityLabel::Low => Some(Severity::Low),
-        sdk::SeverityLabel::Medium => Some(Severity::Medium),
-        sdk::SeverityLabel::High => Some(Severity::High),
-        sdk::SeverityLabel::Critical => Some(Severity::Critical),
-        _ => None,
-    }
-}
-
-fn record_state(given: Option<&sdk::RecordState>) -> RecordState {
-    match given {
-        Some(sdk::RecordState::Archived) => RecordState::Archived,
-        _ => RecordState::Active,
-    }
-}
-
-/// A status that we don't know counts as one that somebody set: it is then left alone.
-fn workflow(given: Option<&sdk::WorkflowStatus>) -> Workflow {
-    match given {
-        None | Some(sdk::WorkflowStatus::New) => Workflow::New,
-        Some(sdk::WorkflowStatus::Resolved) => Workflow::Resolved,
-        Some(sdk::WorkflowStatus::Suppressed) => Workflow::Suppressed,
-        Some(_) => Workflow::Notified,
-    }
-}
-
-fn is_marked(given: &sdk::AwsSecurityFinding) -> bool {
-    let field = given.product_fields().and_then(|fields| fields.get(SAMPLE_FIELD));
-    given.sample() == Some(true) || field.is_some_and(|value| value == "true")
 }
 
 fn map<'a>(given: Option<impl IntoIterator<Item = (&'a String, &'a String)>>) -> BTreeMap<String, String> {
@@ -162,71 +119,76 @@ mod tests {
     const ARN: &str = "arn:aws:ec2:eu-central-1:111122223333:instance/i-0123456789abcdef0";
 
     fn given() -> sdk::builders::AwsSecurityFindingBuilder {
-        sdk::AwsSecurityFinding::builder().id("finding-1").product_arn("product-1").aws_account_id("111122223333")
+        let product = "arn:aws:securityhub:eu-central-1::product/aws/guardduty";
+        sdk::AwsSecurityFinding::builder().id("finding-1").product_arn(product).aws_account_id("111122223333")
     }
 
-    fn resource(r#type: &str, id: &str) -> sdk::builders::ResourceBuilder {
-        sdk::Resource::builder().r#type(r#type).id(id)
+    /// The same finding, as an event brings it.
+    fn in_an_event(json: serde_json::Value) -> Result<Finding, String> {
+        let Object(asff) = serde_json::from_value::<Object<Asff>>(json).expect("ASFF");
+        asff.understand()
     }
 
     #[test]
-    fn an_instance_is_found_behind_other_resources() {
+    fn a_finding_is_the_same_whether_an_event_brings_it_or_getfindings() {
         let details = sdk::AwsEc2InstanceDetails::builder().vpc_id("vpc-1").build();
-        let instance = resource(INSTANCE, ARN)
-            .details(sdk::ResourceDetails::builder().aws_ec2_instance(details).build())
-            .tags("team", "web");
-        let finding = finding(
-            &given()
-                .resources(resource("AwsAccount", "AWS::::Account:111122223333").build())
-                .resources(
-                    resource("AwsEc2SecurityGroup", "arn:aws:ec2:eu-central-1:111122223333:security-group/sg-1")
-                        .build(),
-                )
-                .resources(instance.build())
-                .build(),
-        )
-        .unwrap();
-        let [instance] = &finding.instances[..] else { panic!("{:?}", finding.instances) };
-        assert_eq!((instance.id.as_str(), instance.vpc_id.as_deref()), ("i-0123456789abcdef0", Some("vpc-1")));
-        assert_eq!(instance.tags, BTreeMap::from([("team".to_owned(), "web".to_owned())]));
-        assert_eq!(finding.unreadable_instances, [""; 0]);
+        let resource = |kind: &str, id: &str| sdk::Resource::builder().r#type(kind).id(id);
+        let there = "arn:aws:ec2:eu-west-1:111122223333:instance/i-0123abcd";
+        let built = given()
+            .region("eu-central-1")
+            .title("Something")
+            .types("TTPs/Something")
+            .severity(sdk::Severity::builder().normalized(70).build())
+            .workflow(sdk::Workflow::builder().status(sdk::WorkflowStatus::Notified).build())
+            .record_state(sdk::RecordState::Archived)
+            .product_fields("aws/guardduty/service/additionalInfo/value", "{\"sample\":true}")
+            .updated_at("2026-03-02T09:10:00Z")
+            .note(sdk::Note::builder().text("Mine").updated_by("jane").updated_at("2026-03-02T09:10:00Z").build())
+            .user_defined_fields("ticket", "IR-1")
+            .resources(resource("AwsEc2Instance", ARN).tags("team", "first").build())
+            .resources(
+                resource("AwsEc2Instance", ARN)
+                    .tags("team", "second")
+                    .details(sdk::ResourceDetails::builder().aws_ec2_instance(details).build())
+                    .build(),
+            )
+            .resources(resource("AwsEc2Instance", there).build())
+            .resources(resource("AwsEc2Instance", &there.replace("eu-west-1", "us-east-1")).build())
+            .resources(resource("Other", "arn:aws:s3:::shop").build())
+            .resources(resource("AwsEc2Instance", "i-0fedcba9876543210").partition(sdk::Partition::Aws).build());
+        let json = serde_json::json!({
+            "Id": "finding-1", "ProductArn": "arn:aws:securityhub:eu-central-1::product/aws/guardduty",
+            "AwsAccountId": "111122223333", "Region": "eu-central-1", "Title": "Something", "Types": ["TTPs/Something"],
+            "Severity": {"Normalized": 70}, "Workflow": {"Status": "NOTIFIED"}, "RecordState": "ARCHIVED",
+            "ProductFields": {"aws/guardduty/service/additionalInfo/value": "{\"sample\":true}"},
+            "UpdatedAt": "2026-03-02T09:10:00Z", "Note": {"Text": "Mine", "UpdatedBy": "jane"},
+            "UserDefinedFields": {"ticket": "IR-1"},
+            "Resources": [
+                {"Type": "AwsEc2Instance", "Id": ARN, "Tags": {"team": "first"}},
+                {"Type": "AwsEc2Instance", "Id": ARN, "Tags": {"team": "second"},
+                 "Details": {"AwsEc2Instance": {"VpcId": "vpc-1"}}},
+                {"Type": "AwsEc2Instance", "Id": there},
+                {"Type": "AwsEc2Instance", "Id": there.replace("eu-west-1", "us-east-1")},
+                {"Type": "Other", "Id": "arn:aws:s3:::shop"},
+                {"Type": "AwsEc2Instance", "Id": "i-0fedcba9876543210", "Partition": "aws"},
+            ],
+        });
+        let read = finding(&built.build()).expect("it is understood");
+        assert_eq!(Ok(&read), in_an_event(json).as_ref());
+        assert!(read.sample);
+        let ids: Vec<&str> = read.instances.iter().map(|instance| instance.id.as_str()).collect();
+        assert_eq!(ids, ["i-0123456789abcdef0", "i-0fedcba9876543210"]);
+        assert_eq!(read.instances[0].tags["team"], "first");
+        assert_eq!(read.unreadable_instances.len(), 2, "one id in two regions names nothing");
+        assert_eq!(read.other_resources, ["Other arn:aws:s3:::shop"]);
     }
 
     #[test]
-    fn a_bare_id_is_taken_with_the_resources_region_and_an_id_of_nothing_is_told() {
-        let bare = resource(INSTANCE, "i-0123456789abcdef0").partition(sdk::Partition::AwsCn).region("cn-north-1");
-        let finding = finding(&given().resources(bare.build()).resources(resource(INSTANCE, "web-7").build()).build());
-        let finding = finding.unwrap();
-        let [instance] = &finding.instances[..] else { panic!("{:?}", finding.instances) };
-        assert_eq!((instance.partition.as_str(), instance.region.as_str()), ("aws-cn", "cn-north-1"));
-        assert_eq!(instance.account_id, "111122223333");
-        assert_eq!(finding.unreadable_instances, ["web-7"]);
-    }
-
-    #[test]
-    fn an_instance_that_is_named_twice_is_one() {
-        let twice = given().resources(resource(INSTANCE, ARN).build()).resources(resource(INSTANCE, ARN).build());
-        assert_eq!(finding(&twice.build()).unwrap().instances.len(), 1);
-    }
-
-    #[test]
-    fn a_sample_is_known_by_any_of_its_three_marks() {
-        let sample = |given: sdk::builders::AwsSecurityFindingBuilder| finding(&given.build()).unwrap().sample;
-        assert!(sample(given().sample(true)));
-        assert!(sample(given().product_fields(SAMPLE_FIELD, "true")));
-        assert!(sample(given().title("[SAMPLE] UnauthorizedAccess:EC2/SSHBruteForce")));
-        assert!(!sample(given().sample(false).title("a [SAMPLE]").product_fields(SAMPLE_FIELD, "false")));
-    }
-
-    #[test]
-    fn a_workflow_status_that_is_not_known_yet_is_not_new() {
-        assert_eq!(workflow(Some(&sdk::WorkflowStatus::from("TRIAGED"))), Workflow::Notified);
-        assert_eq!(workflow(None), Workflow::New);
-    }
-
-    #[test]
-    fn a_finding_without_its_product_is_a_problem_and_not_a_smaller_answer() {
-        let problem = finding(&sdk::AwsSecurityFinding::builder().id("1").aws_account_id("2").build()).unwrap_err();
-        assert!(problem.message.contains("a finding's product"), "{problem}");
+    fn a_finding_that_cannot_be_understood_says_why() {
+        let workflow = sdk::Workflow::builder().status(sdk::WorkflowStatus::from("TRIAGED")).build();
+        let why = finding(&given().workflow(workflow).build()).expect_err("nobody knows it");
+        assert!(why.contains("finding-1") && why.contains("Workflow.Status"), "{why}");
+        let why = finding(&sdk::AwsSecurityFinding::builder().id("finding-1").build()).expect_err("it has no product");
+        assert!(why.contains("no ProductArn"), "{why}");
     }
 }

@@ -8,11 +8,11 @@ use crate::{
     api::{FindingSource, QuarantineClass},
     aws::{
         Change, Ec2, Identity, Place, Problem, Sessions,
-        finding::FindingKey,
         model::{Interface, Peer, SecurityGroup},
     },
     check::places::Home,
     intake::{custom_action_arn, place_of},
+    model::finding::FindingKey,
     quarantine::{rules, tags},
 };
 use kube::ResourceExt;

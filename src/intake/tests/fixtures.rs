@@ -2,8 +2,8 @@
 
 use crate::{
     api::{Accept, FindingFilter, FindingSourceSpec, QuarantineTemplate},
-    aws::finding::Finding,
     intake::{Event, Source, parse},
+    model::finding::Finding,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -24,7 +24,7 @@ fn folder() -> PathBuf {
 /// Every event, by its file's name, and what runs of mutations found.
 pub fn all() -> Vec<(String, String)> {
     let mut all = Vec::new();
-    for folder in [folder(), folder().join("found")] {
+    for folder in [folder(), folder().join("field"), folder().join("found")] {
         let Ok(entries) = fs::read_dir(folder) else { continue };
         for path in entries.map(|entry| entry.expect("a folder can be read").path()) {
             if path.extension().is_some_and(|extension| extension == "json") {

@@ -8,12 +8,12 @@ use crate::{
     api::{
         AUTOMATIC_ANNOTATION, FindingReference, FindingSourceSpec, Mode, Quarantine, QuarantineTemplate, SOURCE_LABEL,
     },
-    aws::finding::Finding,
     intake::{
         Source,
         accept::By,
         make::{quarantine, quarantine_name, reference, source_label},
     },
+    model::finding::Finding,
 };
 
 fn made(source: &Source<'_>, finding: &Finding, suspended: Option<&str>) -> Quarantine {

@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     api::InstanceTarget,
-    aws::finding::NamedInstance,
     intake::{Event, Existing, Fate, InstanceFacts, Plan, Step, parse, plan, plan::wanted},
+    model::instance::NamedInstance,
 };
 use serde_json::Value;
 use std::{env, time::Instant};

@@ -41,53 +41,153 @@ pub fn places(event: &Value) -> Vec<Places> {
     findings.iter().map(of_security_hub).collect()
 }
 
-fn of_security_hub(finding: &Value) -> Places {
-    let mut found = BTreeMap::<String, BTreeSet<[String; 3]>>::new();
-    let resources = finding["Resources"].as_array().map(Vec::as_slice).unwrap_or_default();
-    for resource in resources.iter().filter(|resource| resource["Type"] == "AwsEc2Instance") {
-        let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let id = word(&resource["Id"]);
-        let parts: Vec<&str> = id.split(':').collect();
-        let (id, partition, region, account_id) = match parts[..] {
-            ["arn", partition, "ec2", region, account_id, path] => {
-                let Some(id) = path.strip_prefix("instance/") else { continue };
-                (id.to_owned(), partition.to_owned(), region.to_owned(), account_id.to_owned())
+/// Of one id: where ARNs say that it lies, and where no more than its surroundings do.
+#[derive(Default)]
+struct Said {
+    told: BTreeSet<[String; 3]>,
+    assumed: BTreeSet<[String; 3]>,
+}
+
+#[derive(Default)]
+struct Collected(BTreeMap<String, Said>);
+
+impl Collected {
+    /// `beside` is where a bare id lies, if a bare id counts; and whether that is certain.
+    fn add(&mut self, id: &str, beside: Option<([String; 3], bool)>) {
+        let parts: Vec<&str> = id.splitn(6, ':').collect();
+        let (id, place, certain) = match (&parts[..], beside) {
+            (["arn", partition, "ec2", region, account_id, path], _) => {
+                let Some(id) = path.strip_prefix("instance/") else { return };
+                (id, [partition, region, account_id].map(|part| (*part).to_owned()), true)
             }
-            [id] => {
-                (id.to_owned(), word(&resource["Partition"]), word(&resource["Region"]), word(&finding["AwsAccountId"]))
-            }
-            _ => continue,
+            ([id], Some((place, certain))) => (*id, place, certain),
+            _ => return,
         };
-        if is_sound(&id, &partition, &region, &account_id) {
-            found.entry(id).or_default().insert([partition, region, account_id]);
+        let [partition, region, account_id] = &place;
+        if is_sound(id, partition, region, account_id) {
+            let said = self.0.entry(id.to_owned()).or_default();
+            if certain { &mut said.told } else { &mut said.assumed }.insert(place);
         }
     }
-    let one_place = found.into_iter().filter(|(_, places)| places.len() == 1);
-    one_place
-        .flat_map(|(id, places)| {
-            places.into_iter().map(move |[_, region, account_id]| (id.clone(), account_id, region))
-        })
-        .collect()
+
+    fn in_one_place(self) -> Places {
+        let mut places = Places::new();
+        for (id, Said { told, assumed }) in self.0 {
+            let one = if told.is_empty() { assumed } else { told };
+            if one.len() == 1 {
+                places.extend(one.into_iter().map(|[_, region, account_id]| (id.clone(), account_id, region)));
+            }
+        }
+        places
+    }
+}
+
+const GROUPS: [&str; 6] = [
+    "autoscalingAutoScalingGroup",
+    "cloudformationStack",
+    "ec2Image",
+    "ec2LaunchTemplate",
+    "ec2Vpc",
+    "iamInstanceProfile",
+];
+
+const TYPES: [&str; 4] = ["AwsEc2Instance", "AWS::EC2::Instance", "Instance", "EC2_INSTANCE"];
+
+fn word(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn first(words: [String; 2]) -> String {
+    words.into_iter().find(|word| !word.is_empty()).unwrap_or_default()
+}
+
+/// The partition in an ARN of anything.
+fn partition_in(arn: &str) -> String {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    match parts[..] {
+        ["arn", partition, service, _, _, path]
+            if is_partition(partition) && !service.is_empty() && !path.is_empty() =>
+        {
+            partition.to_owned()
+        }
+        _ => String::new(),
+    }
+}
+
+fn of_security_hub(finding: &Value) -> Places {
+    let mut found = Collected::default();
+    for resource in list(&finding["Resources"]) {
+        let region = first([word(&resource["Region"]), word(&finding["Region"])]);
+        let partition = first([word(&resource["Partition"]), partition_in(&word(&finding["ProductArn"]))]);
+        let partition = first([partition, partition_of(&region).to_owned()]);
+        let counts = TYPES.contains(&word(&resource["Type"]).as_str());
+        let beside = counts.then(|| ([partition, region, word(&finding["AwsAccountId"])], false));
+        found.add(&word(&resource["Id"]), beside);
+    }
+    found.in_one_place()
 }
 
 fn of_guard_duty(finding: &Value) -> Places {
-    let word = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let id = word(&finding["resource"]["instanceDetails"]["instanceId"]);
-    let (region, account_id) = (word(&finding["region"]), word(&finding["accountId"]));
-    if is_sound(&id, &word(&finding["partition"]), &region, &account_id) {
-        [(id, account_id, region)].into()
-    } else {
-        Places::new()
+    let region = word(&finding["region"]);
+    let account_id = word(&finding["accountId"]);
+    let partition = first([word(&finding["partition"]), partition_in(&word(&finding["arn"]))]);
+    let partition = first([partition, partition_of(&region).to_owned()]);
+    let here = |account_id: &str| Some(([partition.clone(), region.clone(), account_id.to_owned()], true));
+    let mut found = Collected::default();
+    let resources = list(&finding["service"]["detection"]["sequence"]["resources"]);
+    let of_instances = || resources.iter().filter(|one| one["resourceType"] == "EC2_INSTANCE");
+    let id = |uid: &str| {
+        let mut alone = Collected::default();
+        alone.add(uid, None);
+        alone.in_one_place().pop_first().map_or_else(|| uid.to_owned(), |(id, _, _)| id)
+    };
+    let known: BTreeSet<String> = of_instances().map(|one| id(&word(&one["uid"]))).collect();
+    for one in resources {
+        let account_id = first([word(&one["accountId"]), account_id.clone()]);
+        let counts = TYPES.contains(&word(&one["resourceType"]).as_str());
+        let place = [
+            first([word(&one["cloudPartition"]), partition.clone()]),
+            first([word(&one["region"]), region.clone()]),
+            account_id.clone(),
+        ];
+        found.add(&word(&one["uid"]), counts.then_some((place, true)));
+        for group in GROUPS {
+            let uids = list(&one["data"][group]["ec2InstanceUids"]).iter().map(word);
+            for uid in uids.filter(|uid| !known.contains(&id(uid))) {
+                found.add(&uid, here(&account_id));
+            }
+        }
+    }
+    found.add(&word(&finding["resource"]["instanceDetails"]["instanceId"]), here(&account_id));
+    found.in_one_place()
+}
+
+fn partition_of(region: &str) -> &'static str {
+    match region.split('-').collect::<Vec<_>>()[..] {
+        ["cn", ..] => "aws-cn",
+        ["eusc", ..] => "aws-eusc",
+        ["us", "gov", ..] => "aws-us-gov",
+        ["us", "iso", ..] => "aws-iso",
+        ["us", "isob", ..] => "aws-iso-b",
+        ["eu", "isoe", ..] => "aws-iso-e",
+        ["us" | "eu", "isof", ..] => "aws-iso-f",
+        _ => "aws",
     }
 }
 
+fn is_partition(partition: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
+    partition.starts_with("aws") && partition.len() <= 32 && partition.bytes().all(allowed)
+}
+
 fn is_sound(id: &str, partition: &str, region: &str, account_id: &str) -> bool {
-    let of_partition = |byte: u8| byte.is_ascii_lowercase() || byte == b'-';
     is_hex_id(id, "i-")
         && is_region(region)
         && account_id.len() == 12
         && account_id.bytes().all(|byte| byte.is_ascii_digit())
-        && partition.starts_with("aws")
-        && partition.len() <= 32
-        && partition.bytes().all(of_partition)
+        && is_partition(partition)
 }

@@ -128,7 +128,7 @@ fn in_one_place(arns: &BTreeSet<String>) -> BTreeSet<String> {
 }
 
 fn arns(event: &Event) -> Vec<BTreeSet<String>> {
-    let of = |finding: &crate::aws::finding::Finding| finding.instances.iter().map(|one| one.arn()).collect();
+    let of = |finding: &crate::model::finding::Finding| finding.instances.iter().map(|one| one.arn()).collect();
     event.findings.iter().map(of).collect()
 }
 

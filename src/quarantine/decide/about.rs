@@ -3,10 +3,8 @@
 use super::draft::Draft;
 use crate::{
     api::{InstanceTarget, Reason},
-    aws::{
-        finding::{Finding, NamedInstance},
-        problem::{Disposition, Problem},
-    },
+    aws::problem::{Disposition, Problem},
+    model::{finding::Finding, instance::NamedInstance},
     quarantine::world::Saying,
 };
 
@@ -17,7 +15,8 @@ pub fn is_about(finding: &Finding, saying: &Saying) -> Result<(), Problem> {
     let is_it = |named: &NamedInstance| {
         named.id == *id
             && named.region == *region
-            && account_id.as_ref().is_none_or(|account_id| *account_id == named.account_id)
+            // An account that is no more than assumed speaks against nothing: an id is unique across accounts.
+            && (named.account_assumed || account_id.as_ref().is_none_or(|account_id| *account_id == named.account_id))
     };
     if finding.instances.iter().any(is_it) {
         return Ok(());

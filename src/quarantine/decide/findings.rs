@@ -16,11 +16,8 @@ use crate::{
         ConditionStatus, ConditionType, FindingReference, FindingStatus, InstanceTarget, InterfaceState,
         QuarantineClass, Reason, ReleasePolicy, SecurityHub, Time, WorkflowStatus,
     },
-    aws::{
-        Place,
-        finding::{Finding, FindingChange, NOTE_AUTHOR, Workflow},
-        problem::Problem,
-    },
+    aws::{Place, problem::Problem},
+    model::finding::{Finding, FindingChange, NOTE_AUTHOR, Workflow},
     quarantine::world::{Action, ActionKind, Addressee, Again, FinalizerStep, Saying},
 };
 use std::{collections::BTreeMap, time::Duration};

@@ -8,8 +8,12 @@ use crate::{
     api::{FindingReference, FindingTarget, QuarantineClass, Reason, RecordState},
     aws::{
         Place, Role,
-        finding::{Finding, NamedInstance, Workflow},
         problem::{Disposition, Problem},
+    },
+    model::{
+        arn::{Arn, is_account_id},
+        finding::{Finding, Workflow, of_product},
+        instance::NamedInstance,
     },
     quarantine::world::Facts,
 };
@@ -74,9 +78,12 @@ pub fn identified(facts: &Facts) -> Result<(FindingReference, &Finding), Problem
         return Err(wait(Reason::Resolving, "The finding is being looked up."));
     };
     let found = found.as_ref().map_err(Clone::clone)?;
-    let mut fitting = found.iter().filter(|finding| finding.id == target.id).filter(|finding| {
-        target.product_arn.as_ref().is_none_or(|wanted| finding.product_arn.as_ref() == Some(wanted))
-    });
+    let of_id: Vec<&Finding> = found.iter().filter(|finding| finding.id == target.id).collect();
+    let fitting = match &target.product_arn {
+        None => of_id,
+        Some(wanted) => of_product(of_id, wanted, |finding| finding.product_arn.as_deref()),
+    };
+    let mut fitting = fitting.into_iter();
     let (first, others) = (fitting.next(), fitting.count());
     match first {
         None => Err(not_found(facts, target)),
@@ -155,10 +162,7 @@ fn resolved(facts: &Facts) -> Option<Named> {
 
 /// The account in a finding's id, where that is an ARN.
 fn account_of(finding_id: &str) -> Option<&str> {
-    let mut parts = finding_id.splitn(6, ':');
-    let arn = parts.next()? == "arn";
-    let account = parts.nth(3)?;
-    (arn && account.len() == 12 && account.chars().all(|c| c.is_ascii_digit())).then_some(account)
+    Arn::of(finding_id).map(|arn| arn.account_id).filter(|account| is_account_id(account))
 }
 
 fn usable(finding: &Finding) -> Result<(), Problem> {
@@ -189,14 +193,11 @@ fn instance_of<'a>(facts: &Facts, finding: &'a Finding) -> Result<&'a NamedInsta
     let all = || finding.instances.iter().map(|named| named.id.as_str()).collect::<Vec<_>>().join(", ");
     let instance = match (wanted, &finding.instances[..]) {
         (_, []) => {
-            let unread = match &finding.unreadable_instances[..] {
-                [] => String::new(),
-                unread => format!(" ({} can't be read as one)", unread.join(", ")),
-            };
             return Err(stop(
                 Reason::FindingNamesNoInstance,
                 format!(
-                    "None of the resources of finding {id} is an EC2 instance{unread}: name the instance in target.instance."
+                    "Finding {id} names no EC2 instance: {}. Name the instance in target.instance.",
+                    finding.named_instead()
                 ),
             ));
         }

@@ -4,10 +4,10 @@ use crate::{
     api::{AdmittedGroup, Mode, Reason, ResolvedTarget},
     aws::{
         Ec2, Place, Problem, Role,
-        finding::{Finding, FindingKey},
         model::{Peer, SecurityGroup},
         place::SESSION_NAME,
     },
+    model::finding::{Finding, FindingKey},
     quarantine::{
         context::Context,
         decide::{

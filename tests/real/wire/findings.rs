@@ -6,8 +6,11 @@ use super::hub::{Hub, instance, key, product};
 use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate, WorkflowStatus, WorkflowUpdate};
 use futures::future::join_all;
 use quarantine_operator::api::{Reason, RecordState, Severity};
-use quarantine_operator::aws::finding::{Finding, FindingKey, FindingNote, NamedInstance, Workflow};
 use quarantine_operator::aws::{Disposition, Place, Problem, Role, SecurityHub, Sessions};
+use quarantine_operator::model::{
+    finding::{Finding, FindingKey, FindingNote, Workflow},
+    instance::NamedInstance,
+};
 use serde_json::{Value, json};
 
 const READ: &str = "GetFindings";
@@ -46,12 +49,14 @@ async fn a_finding_tells_its_instance_behind_other_resources_and_what_people_did
         instances: vec![NamedInstance {
             id: "i-0123456789abcdef0".to_owned(),
             account_id: hub.id.clone(),
+            account_assumed: false,
             region: REGION.to_owned(),
             partition: "aws".to_owned(),
             vpc_id: Some("vpc-1".to_owned()),
             tags: tags([("team", "web")]),
         }],
         unreadable_instances: vec!["web-7".to_owned()],
+        other_resources: vec![format!("AwsAccount AWS::::Account:{}", hub.id)],
     };
     assert_eq!(found, [expected]);
 }
@@ -126,6 +131,40 @@ async fn an_id_that_aws_refuses_fails_nobody_who_asked_at_the_same_time() {
             (id, found) => assert_eq!(found.unwrap()[0].id, id),
         }
     }
+}
+
+#[tokio::test]
+async fn a_finding_that_cannot_be_understood_or_decoded_fails_itself_alone() {
+    let hub = Hub::fresh().await;
+    let mut findings: Vec<Value> = (0..20).map(|number| hub.finding(&format!("finding-{number}"))).collect();
+    findings[3]["Workflow"] = json!({"Status": "TRIAGED"});
+    findings[7]["Title"] = json!(7);
+    hub.import(findings);
+    let ids: Vec<String> = (0..20).map(|number| format!("finding-{number}")).collect();
+    let found = join_all(ids.iter().map(|id| hub.hub.findings(key(id)))).await;
+    for (number, found) in found.into_iter().enumerate() {
+        match (number, found) {
+            (3 | 7, found) => {
+                let problem = found.expect_err("it can't be read");
+                assert_eq!(outline(&problem), (Disposition::Wait, Reason::FindingUnreadable), "{problem:?}");
+                assert!(problem.message.contains(&format!("finding-{number}")), "{}", problem.message);
+            }
+            (_, found) => assert_eq!(found.unwrap()[0].id, ids[number]),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_finding_that_was_aggregated_from_another_region_is_found_by_its_product() {
+    let hub = Hub::fresh().await;
+    let linked = "arn:aws:securityhub:eu-west-1::product/aws/guardduty".to_owned();
+    hub.import([hub.finding_of(&linked, "finding-1")]);
+    let found = hub.hub.findings(key("finding-1")).await.unwrap();
+    assert_eq!(found[0].product_arn.as_ref(), Some(&linked));
+    hub.import([hub.finding("finding-1")]);
+    let found = hub.hub.findings(key("finding-1")).await.unwrap();
+    assert_eq!(found.len(), 1, "its own region's, where there is one");
+    assert_eq!(found[0].product_arn, Some(product("aws/guardduty")));
 }
 
 #[tokio::test]

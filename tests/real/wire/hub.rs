@@ -3,8 +3,8 @@
 use super::account::{REGION, config, credentials, fresh_id, place};
 use super::emulator::{endpoint, import_findings, read_finding};
 use aws_sdk_securityhub::Client;
-use quarantine_operator::aws::finding::FindingKey;
 use quarantine_operator::aws::{SecurityHub, Sessions};
+use quarantine_operator::model::finding::FindingKey;
 use serde_json::{Value, json};
 
 /// An account, seen as the person who owns it (`owner`) and as the operator (`hub`).

@@ -6,8 +6,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use futures::future::join_all;
 use quarantine_operator::api::Reason;
-use quarantine_operator::aws::finding::FindingKey;
 use quarantine_operator::aws::{Disposition, Place, Problem, Role, Sessions};
+use quarantine_operator::model::finding::FindingKey;
 use serde_json::json;
 
 const ROLE: &str = "quarantine-target";

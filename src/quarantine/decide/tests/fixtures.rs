@@ -8,10 +8,10 @@ use crate::{
         QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
     },
     aws::{
-        finding::{Finding, FindingChange},
         model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags},
         problem::Problem,
     },
+    model::finding::{Finding, FindingChange},
     quarantine::{
         decide::{about::is_about, admission, decide, findings::change, target},
         world::{

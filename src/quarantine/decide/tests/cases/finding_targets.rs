@@ -8,9 +8,10 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled, TargetResolved},
         FindingTarget, Reason, RecordState, SecurityHub,
     },
-    aws::{
-        finding::{Finding, NamedInstance, Workflow},
-        problem::Problem,
+    aws::problem::Problem,
+    model::{
+        finding::{Finding, Workflow},
+        instance::NamedInstance,
     },
     quarantine::{
         decide::target::{Ask, to_ask},
@@ -44,6 +45,7 @@ pub fn finding() -> Finding {
         fields: BTreeMap::new(),
         instances: vec![named(INSTANCE)],
         unreadable_instances: vec![],
+        other_resources: vec![],
     }
 }
 

@@ -10,9 +10,10 @@ use crate::{
         ConditionType::{FindingUpdated, Ready},
         FindingReference, Mode, Reason, ReleasePolicy, SecurityHub,
     },
-    aws::{
-        finding::{Finding, FindingNote, NOTE_AUTHOR, NamedInstance, Workflow},
-        problem::Problem,
+    aws::problem::Problem,
+    model::{
+        finding::{Finding, FindingNote, NOTE_AUTHOR, Workflow},
+        instance::NamedInstance,
     },
     quarantine::{
         decide::findings::{PATIENCE, change},

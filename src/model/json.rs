@@ -2,9 +2,9 @@
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, value::MapAccessDeserializer},
+    de::{self, IgnoredAny, value::MapAccessDeserializer},
 };
-use std::{fmt, marker::PhantomData};
+use std::{collections::BTreeMap, fmt, marker::PhantomData};
 
 /// Read from an object only: serde would fill a struct from a list, too, by its order, which is a guess.
 #[derive(Debug, Default)]
@@ -68,5 +68,65 @@ impl<'de, T: Deserialize<'de>, const MOST: usize> Deserialize<'de> for AtMost<T,
         }
 
         deserializer.deserialize_any(Entries(PhantomData))
+    }
+}
+
+/// A map of texts, such as tags. A null is an empty text, and what is neither is left out: it says nothing that anybody
+/// could compare with.
+pub fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    let told = Option::<Object<BTreeMap<String, Text>>>::deserialize(deserializer)?;
+    let Object(texts) = told.unwrap_or_default();
+    Ok(texts.into_iter().filter_map(|(key, Text(text))| Some((key, text?))).collect())
+}
+
+/// Tags as a list of keys and values. In practice also the one of a list that was made an object, and a map of texts.
+pub fn tags<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, String>, D::Error> {
+    #[derive(Deserialize)]
+    struct Tag {
+        key: String,
+        #[serde(default)]
+        value: Text,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Told {
+        List(Vec<Option<Object<Tag>>>),
+        One(Object<Tag>),
+        Map(Object<BTreeMap<String, Text>>),
+        Other(IgnoredAny),
+    }
+    let pairs: Vec<(String, Text)> = match Told::deserialize(deserializer)? {
+        Told::List(tags) => tags.into_iter().flatten().map(|Object(Tag { key, value })| (key, value)).collect(),
+        Told::One(Object(Tag { key, value })) => vec![(key, value)],
+        Told::Map(Object(tags)) => tags.into_iter().collect(),
+        Told::Other(_) => Vec::new(),
+    };
+    Ok(pairs.into_iter().filter_map(|(key, Text(text))| Some((key, text?))).collect())
+}
+
+/// None: it is no text.
+#[derive(Debug)]
+pub struct Text(pub Option<String>);
+
+impl Default for Text {
+    fn default() -> Self {
+        Self(Some(String::new()))
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Told {
+            Text(String),
+            Nothing(()),
+            Other(IgnoredAny),
+        }
+        Ok(Self(match Told::deserialize(deserializer)? {
+            Told::Text(text) => Some(text),
+            Told::Nothing(()) => Some(String::new()),
+            Told::Other(_) => None,
+        }))
     }
 }
