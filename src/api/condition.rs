@@ -75,6 +75,7 @@ pub enum Reason {
     Containing,
     DryRun,
     Suspended,
+    HeldForAPerson,
     DriftCorrected,
     IsolationGroupOpen,
     BranchInterfacesUnknown,

@@ -10,6 +10,8 @@ pub struct Instance {
     pub tags: Tags,
     /// Volumes that AWS deletes when the instance is terminated.
     pub volumes_deleted_on_termination: Vec<String>,
+    /// Its source/destination check is off: it forwards what is addressed to others.
+    pub routes: bool,
 }
 
 /// An instance's state, as far as it matters here.
@@ -35,6 +37,8 @@ pub struct Interface {
     pub managed_by: Option<String>,
     /// Whether it carries branch interfaces (of pods with security groups of their own).
     pub trunk: bool,
+    /// Its source/destination check is off: it forwards what is addressed to others.
+    pub routes: bool,
 }
 
 /// A security group.

@@ -235,6 +235,7 @@ mod tests {
             tags,
             managed_by: None,
             trunk: false,
+            routes: false,
         };
         let seen =
             Seen { account_id: "111111111111".to_owned(), region: "eu-1".to_owned(), interfaces: vec![interface] };

@@ -19,4 +19,5 @@ mod watches;
 pub use controller::{End, Operator, Settings};
 pub use elect::{Candidate, Election};
 pub use endpoints::Endpoints;
+pub use own_node::of_provider_id;
 pub use replica::run;

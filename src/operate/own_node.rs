@@ -12,7 +12,7 @@ pub async fn instance_id(client: Client, node_name: &str) -> kube::Result<Option
 }
 
 /// From a providerID of the AWS cloud provider: `aws:///eu-central-1a/i-0123456789abcdef0`.
-fn of_provider_id(provider_id: &str) -> Option<&str> {
+pub fn of_provider_id(provider_id: &str) -> Option<&str> {
     let path = provider_id.strip_prefix("aws://")?;
     path.rsplit('/').next().filter(|id| id.starts_with("i-"))
 }

@@ -1,6 +1,6 @@
 //! What one reconcile is given: clients, stores, locks. No behaviour of its own.
 
-use super::{limits::Limits, locks::Locks};
+use super::{limits::Limits, locks::Locks, observe::ClusterNodes};
 use crate::{
     api::{FindingSource, Quarantine, QuarantineClass},
     aws::Sessions,
@@ -29,6 +29,8 @@ pub struct Context {
     pub cluster_uid: String,
     /// The instance that the operator runs on, where it is known.
     pub own_instance_id: Option<String>,
+    /// The nodes of the cluster that it runs in.
+    pub(super) nodes: ClusterNodes,
     reporter: Reporter,
     pub(super) locks: Locks,
     pub(super) limits: Limits,
@@ -101,6 +103,7 @@ impl Context {
             stores,
             cluster_uid,
             own_instance_id,
+            nodes: ClusterNodes::default(),
             locks: Locks::default(),
             limits: Limits::default(),
             clock,

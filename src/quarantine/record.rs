@@ -8,9 +8,9 @@ use super::{
     measure,
     observe::claims,
     releases,
-    world::{Action, Again, Decision, FinalizerStep, Note, World},
+    world::{Action, Again, Decision, FinalizerStep, Hold, Note, World},
 };
-use crate::api::{FINALIZER, Quarantine};
+use crate::api::{AUTOMATIC_ANNOTATION, FINALIZER, Quarantine};
 use kube::{
     Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
@@ -50,9 +50,15 @@ impl Recorded {
 /// now; nothing is acted on then.
 #[tracing::instrument(level = "debug", skip_all)]
 pub async fn record(context: &Context, world: &World, decision: Decision) -> Result<Recorded, Error> {
-    let Decision { finalizer, status, actions, notes, again } = decision;
+    let Decision { finalizer, status, hold, actions, notes, again } = decision;
     let read = &world.facts.claim;
     context.may_write()?;
+    if let Some(hold) = hold {
+        context.limits.give_back(read);
+        let claim = suspend(context, read, hold).await?;
+        tell(context, read, notes).await;
+        return Ok(Recorded { claim, actions: Vec::new(), again });
+    }
     if status.interfaces.is_empty() {
         context.limits.give_back(read);
     }
@@ -86,6 +92,17 @@ async fn still_as_read(context: &Context, read: &Quarantine) -> Result<(), Error
         Some(_) => Ok(()),
         None => Err(Error::Outdated),
     }
+}
+
+/// A person says yes by setting `suspend: false`: without the annotation the claim isn't suspended a second time.
+async fn suspend(context: &Context, read: &Quarantine, hold: Hold) -> Result<Quarantine, Error> {
+    let patch = json!({
+        "metadata": {
+            "resourceVersion": read.resource_version(), "annotations": { AUTOMATIC_ANNOTATION: null },
+        },
+        "spec": { "suspend": true, "reason": hold.reason },
+    });
+    in_time(claims(context, read).patch(&read.name_any(), &PatchParams::default(), &Patch::Merge(patch))).await
 }
 
 async fn let_go(context: &Context, read: &Quarantine) -> Result<Quarantine, Error> {

@@ -47,6 +47,19 @@ pub struct Facts {
     pub finding: Option<Result<Vec<Finding>, Problem>>,
     /// Whether one more instance may be held. Always for a claim that holds already.
     pub room: Room,
+    /// What the instance is to the operator's own cluster, where that was asked.
+    pub node: Option<NodeSight>,
+}
+
+/// What an instance is to the operator's own cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NodeSight {
+    /// The node of this name.
+    Node(String),
+    /// None of its nodes.
+    Other,
+    /// Why it can't be known.
+    Unknown(String),
 }
 
 /// Whether one more instance stays within the limits.
@@ -172,9 +185,18 @@ impl View {
 pub struct Decision {
     pub finalizer: FinalizerStep,
     pub status: QuarantineStatus,
+    /// The claim is suspended instead: nothing else is done then.
+    pub hold: Option<Hold>,
     pub actions: Vec<Action>,
     pub notes: Vec<Note>,
     pub again: Again,
+}
+
+/// The operator suspends a claim itself, and a person says yes by setting `suspend: false`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// The claim's next reason, which says why.
+    pub reason: String,
 }
 
 /// What becomes of the finalizer.

@@ -11,6 +11,7 @@ pub fn instance(given: &sdk::Instance) -> Result<Instance, Problem> {
         id: required("an instance's id", given.instance_id())?,
         state: state(given.state().and_then(|state| state.name())),
         tags: tags(given.tags()),
+        routes: given.source_dest_check() == Some(false),
         volumes_deleted_on_termination: given
             .block_device_mappings()
             .iter()
@@ -46,6 +47,7 @@ pub fn interface(given: &sdk::NetworkInterface) -> Result<Interface, Problem> {
             .filter(|operator| operator.managed() == Some(true))
             .map(|operator| operator.principal().unwrap_or("AWS").to_owned()),
         trunk: given.interface_type() == Some(&sdk::NetworkInterfaceType::Trunk),
+        routes: given.source_dest_check() == Some(false),
     })
 }
 

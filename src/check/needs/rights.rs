@@ -28,7 +28,7 @@ pub const CLUSTER: [Right; 10] = [
     right(OURS, "findingsources", &["get", "list", "watch", "patch"]),
     right(OURS, "findingsources/status", &["patch"]),
     right("", "namespaces", &["get", "list", "watch"]),
-    right("", "nodes", &["get"]),
+    right("", "nodes", &["get", "list"]),
     Right {
         name: Some("quarantines.quarantine-operator.dev"),
         ..right("apiextensions.k8s.io", "customresourcedefinitions", &["get"])

@@ -4,7 +4,7 @@ use super::interface::bounded;
 use crate::{
     api::{QuarantineStatus, RECONCILE_ANNOTATION, Reason, Time},
     aws::problem::{Disposition, Problem},
-    quarantine::world::{Action, Again, Decision, Facts, FinalizerStep, Note, Outcomes, World},
+    quarantine::world::{Action, Again, Decision, Facts, FinalizerStep, Hold, Note, Outcomes, World},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -14,6 +14,7 @@ pub struct Draft<'a> {
     pub facts: &'a Facts,
     pub outcomes: &'a Outcomes,
     pub status: QuarantineStatus,
+    pub hold: Option<Hold>,
     pub actions: Vec<Action>,
     pub notes: Vec<Note>,
     pub again: Again,
@@ -30,6 +31,7 @@ impl<'a> Draft<'a> {
             facts: &world.facts,
             outcomes: &world.outcomes,
             status,
+            hold: None,
             actions: Vec::new(),
             notes: Vec::new(),
             again: Again::Never,
@@ -82,8 +84,8 @@ impl<'a> Draft<'a> {
     }
 
     pub fn finish(self, finalizer: FinalizerStep) -> Decision {
-        let Self { facts: _, outcomes: _, status, actions, notes, again } = self;
-        Decision { finalizer, status, actions, notes, again }
+        let Self { facts: _, outcomes: _, status, hold, actions, notes, again } = self;
+        Decision { finalizer, status, hold, actions, notes, again }
     }
 }
 

@@ -3,6 +3,7 @@
 //! | room | question |
 //! |---|---|
 //! | [`admission`] | does policy let the claim act, and where? |
+//! | [`automatic`] | must a person say yes first? |
 //! | [`holders`] | does this claim drive the instance, or another one? |
 //! | [`group`] | which isolation group, and does it isolate? |
 //! | [`containment`] | what keeps every interface isolated? |
@@ -16,6 +17,7 @@
 
 pub mod about;
 pub mod admission;
+mod automatic;
 mod conditions;
 mod containment;
 mod draft;
@@ -148,6 +150,9 @@ fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
     }
     if !held && report::is_dry_run(draft) {
         return dry_run(draft, view);
+    }
+    if !held && automatic::hold(draft, view) {
+        return;
     }
     holders::take_over(draft);
     let verdict = contain(draft, view);

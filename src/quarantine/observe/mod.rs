@@ -1,7 +1,9 @@
 //! The first step: look. Fills the picture that `decide` decides from; changes nothing.
 
+mod cluster_nodes;
 mod look;
 
+pub use cluster_nodes::ClusterNodes;
 pub use look::place;
 
 use super::{
@@ -11,7 +13,7 @@ use super::{
     record::Recorded,
     world::{ActionKind, ClassSight, Facts, Holder, NamespaceSight, OperatorFacts, Outcomes, Room, Sight, View, World},
 };
-use crate::api::{DEFAULT_CLASS_ANNOTATION, Quarantine, QuarantineClass};
+use crate::api::{AUTOMATIC_ANNOTATION, DEFAULT_CLASS_ANNOTATION, Quarantine, QuarantineClass};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
@@ -50,6 +52,7 @@ pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Fact
         isolation_groups: isolation_groups_known(context),
         finding: None,
         room: Room::Free,
+        node: None,
         claim,
     }))
 }
@@ -85,6 +88,10 @@ pub async fn world(context: &Context, mut facts: Facts, outcomes: Outcomes) -> R
     };
     if let Sight::Seen(_, view) = &sight {
         add_movers(context, &mut facts, view).await?;
+        let unchosen = facts.claim.annotations().contains_key(AUTOMATIC_ANNOTATION) && !holds(&facts.claim);
+        if let Some(instance) = named_instance(&facts.claim).filter(|_| unchosen) {
+            facts.node = Some(context.nodes.sight(&context.client, instance).await?);
+        }
     }
     Ok(World { facts, sight, outcomes })
 }

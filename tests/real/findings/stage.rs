@@ -138,6 +138,15 @@ impl<'a> Queue<'a> {
         .to_string()
     }
 
+    /// The event of an imported finding of this name about this instance, that nobody pressed.
+    pub fn imported(&self, name: &str, instance: &str, at: Timestamp) -> String {
+        let mut event: Value = serde_json::from_str(&self.pressed(name, instance, at)).expect("an event is JSON");
+        event["detail"]["findings"][0]["UpdatedAt"] = event["time"].clone();
+        event["detail-type"] = json!("Security Hub Findings - Imported");
+        event["detail"] = json!({"findings": event["detail"]["findings"]});
+        event.to_string()
+    }
+
     pub async fn send(&self, body: &str) {
         self.sqs.send_message().queue_url(&self.url).message_body(body).send().await.expect("the queue takes it");
     }

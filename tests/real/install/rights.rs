@@ -6,7 +6,10 @@ use crate::{
     e2e::scene::CLAIM,
     findings::stage::{ACTION, Queue},
     support::{claims::condition, wait::until},
-    wire::{account::REGION, hub::Hub},
+    wire::{
+        account::REGION,
+        hub::{Hub, product},
+    },
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -86,11 +89,12 @@ async fn the_roles_grant_each_call_that_the_operator_makes_and_no_other() {
     scene.desk.contained(CLAIM).await;
     site.scene.delete_and_wait().await;
 
-    // A source with a custom action that goes with it, a finding, one that joins, and the release.
+    // A source with a custom action that goes with it, a finding, one that joins, the release, and one that nobody pressed.
     Hub::of(&scene.account.id).await;
     let queue = Queue::of(scene).await;
     let action = json!({"id": ACTION, "name": ACTION, "description": "Cuts it off", "deletionPolicy": "Delete"});
-    queue.read_by_source(json!({"customAction": action, "accept": {}})).await;
+    let imported = json!({"productArns": [product("aws/guardduty")]});
+    queue.read_by_source(json!({"customAction": action, "accept": {"imported": imported}})).await;
     queue.says("True", "Receiving").await;
     let name = queue.claim_of(&scene.instance);
     queue.send(&queue.pressed("one", &scene.instance, Timestamp::now())).await;
@@ -99,6 +103,11 @@ async fn the_roles_grant_each_call_that_the_operator_makes_and_no_other() {
     queue.is_empty().await;
     scene.desk.delete(&name).await;
     scene.desk.gone(&name).await;
+    let other = scene.account.instance(&scene.subnet, &[&scene.groups["web"]]).await;
+    queue.send(&queue.imported("three", &other, Timestamp::now())).await;
+    scene.desk.contained(&queue.claim_of(&other)).await;
+    scene.desk.delete(&queue.claim_of(&other)).await;
+    scene.desk.gone(&queue.claim_of(&other)).await;
     queue.delete_source().await;
 
     // A claim by finding that can't be found says so; it needs no further right.

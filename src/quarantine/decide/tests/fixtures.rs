@@ -76,6 +76,7 @@ pub fn interface(id: &str, vpc_id: &str, carried: &[&str]) -> Interface {
         tags: Tags::new(),
         managed_by: None,
         trunk: false,
+        routes: false,
     }
 }
 
@@ -115,6 +116,7 @@ pub fn scene() -> Scene {
             isolation_groups: BTreeSet::new(),
             finding: None,
             room: Room::Free,
+            node: None,
         },
         view: View {
             instance: Some(Instance {
@@ -122,6 +124,7 @@ pub fn scene() -> Scene {
                 state: InstanceState::Present,
                 tags: Tags::new(),
                 volumes_deleted_on_termination: vec![],
+                routes: false,
             }),
             groups: vec![group(ISOLATION, "IncidentResponseSG", "vpc-1")],
             ..View::default()

@@ -2,6 +2,7 @@
 
 mod admission;
 mod already_isolated;
+mod automatic;
 mod containment;
 mod dry_run;
 mod finding_targets;

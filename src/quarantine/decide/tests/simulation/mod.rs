@@ -267,6 +267,7 @@ impl Simulation {
             tags: Tags::new(),
             managed_by: begin.managed_by_aws.then(|| "amazon-elb".to_owned()),
             trunk: false,
+            routes: false,
         };
         self.ec2.interfaces.insert(id, Eni::new(self.now, interface));
     }

@@ -39,6 +39,7 @@ impl Simulation {
             isolation_groups: isolation_groups(&self.api.classes, self.api.claims.values()),
             finding: None,
             room: if holds || !self.api.limit_reached { Room::Free } else { Room::ClassFull },
+            node: None,
             claim,
         };
         let sight = match admission::route(&facts) {
@@ -87,6 +88,7 @@ impl Simulation {
                 state: self.ec2.instances[INSTANCES.iter().position(|id| *id == instance).unwrap_or_default()],
                 tags: Tags::new(),
                 volumes_deleted_on_termination: vec![],
+                routes: false,
             }),
             interfaces,
             own,
