@@ -16,6 +16,7 @@ use commands::check::check;
 use commands::excerpts::excerpts;
 use commands::generate::write_crds;
 use commands::image::image;
+use commands::planted::planted;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
@@ -84,6 +85,8 @@ enum Command {
     Chart,
     /// Write docs/api.md anew from the custom resources' schemas
     Api,
+    /// Plant known bugs in the protocol's core, and write down which rule of the model catches each; takes minutes
+    Planted,
     /// Build the release image without a registry, with buildah, and run it; takes minutes
     Image,
     /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
@@ -116,6 +119,7 @@ fn run(command: Command) -> Result<()> {
         Command::Chart => write_chart(),
         Command::Api => write_api(),
         Command::Image => image(),
+        Command::Planted => planted(),
         Command::Excerpts => excerpts(),
     }
 }

@@ -9,6 +9,7 @@ pub mod excerpts;
 pub mod generate;
 pub mod image;
 pub mod lint;
+pub mod planted;
 pub mod report;
 pub mod stack;
 pub mod test;

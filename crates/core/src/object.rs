@@ -1,0 +1,206 @@
+//! The two objects as the loops read and write them. Plain data.
+//!
+//! A `Quarantine` asks that an instance be contained. A `Containment` holds one contained instance: who asked (`holders`,
+//! written by the Quarantine loop alone) and how each interface is given back (`status`, written by the Containment loop alone).
+
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+
+/// A set of security group ids: EC2 keeps no order among an interface's groups.
+pub type Groups = BTreeSet<String>;
+
+/// What the API server gives an object at each write. Compared for equality only.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Version(pub String);
+
+/// One contained instance.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Containment {
+    pub uid: String,
+    pub version: Version,
+    /// It carries our finalizer.
+    pub finalized: bool,
+    /// Somebody has deleted it. It ends all the same only when nothing is held any more.
+    pub deleting: bool,
+    pub holders: Vec<Holder>,
+    pub status: Status,
+}
+
+/// A Quarantine that holds the instance, with what was admitted and is fixed.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Holder {
+    pub namespace: String,
+    pub name: String,
+    pub uid: String,
+    pub joined_at: Timestamp,
+    pub class_name: String,
+    /// Its releases wait for a person, always.
+    pub approval_always: bool,
+}
+
+/// What the Containment loop remembers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Status {
+    /// One record for each interface: the way back.
+    pub records: Vec<Record>,
+    /// The holders, by uid, that were released: each may go. Stands until each of them is gone.
+    pub released: BTreeSet<String>,
+    /// Since when looks have shown nothing of ours while nothing was recorded and no holder wants anything recorded.
+    pub empty_since: Option<Timestamp>,
+}
+
+/// The record of one interface.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Record {
+    /// The interface's id.
+    pub id: String,
+    /// The groups that it carried before it was touched, and gets back. None: not known, because it was already isolated
+    /// when it was first seen.
+    pub originals: Option<Groups>,
+    pub source: Source,
+    /// Every isolation group that it was given. Only grows.
+    pub isolation_groups: Groups,
+    /// The isolation group that it is to carry now.
+    pub in_force: String,
+    pub recorded_at: Timestamp,
+    /// When a swap was last sent: stored before it is.
+    pub swapped_at: Option<Timestamp>,
+    /// The calls whose answer nobody has heard: each may still arrive until its signature expires.
+    pub unanswered: Vec<Attempt>,
+    /// Since when reads haven't shown it.
+    pub missing_since: Option<Timestamp>,
+    pub state: State,
+}
+
+/// Where the originals come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// From the interface, before it was touched.
+    Interface,
+    /// From the tags on it, after the record was lost: others can write them, so a release waits for a person.
+    Tags,
+}
+
+/// A call to one interface, by the time that its record gives it. Times of one record are distinct.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Attempt {
+    pub at: Timestamp,
+    pub kind: AttemptKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum AttemptKind {
+    Swap,
+    Restore,
+}
+
+/// Where one interface stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum State {
+    /// Recorded; the isolation group is being put on.
+    Isolating,
+    /// A read shows exactly the isolation group.
+    Isolated,
+    /// AWS refuses the isolation group.
+    Refused,
+    /// Reads don't show it.
+    Missing,
+    /// Its own groups are being put back.
+    Restoring,
+    /// Its own groups can't be put back, or are not known.
+    RestoreHeld,
+    /// Given back, as read; but a call that nobody answered may still arrive, so it is watched.
+    Lingering,
+    /// Given back, and nothing can arrive any more.
+    Restored,
+    /// Somebody else had changed it: left as it is.
+    NotOurs,
+    /// EC2 answers that it doesn't exist.
+    Gone,
+    /// Left isolated because whoever released it said so.
+    Retained,
+}
+
+impl State {
+    /// Nothing is left to be done with it.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Restored | Self::NotOurs | Self::Gone | Self::Retained => true,
+            Self::Isolating
+            | Self::Isolated
+            | Self::Refused
+            | Self::Missing
+            | Self::Restoring
+            | Self::RestoreHeld
+            | Self::Lingering => false,
+        }
+    }
+
+    /// Whoever left need not wait for it any longer.
+    pub fn is_given_back(self) -> bool {
+        self.is_final() || self == Self::Lingering
+    }
+}
+
+/// What the loops read of a Quarantine.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Quarantine {
+    pub uid: String,
+    pub version: Version,
+    pub deleting: bool,
+    /// It carries our finalizer.
+    pub finalized: bool,
+    pub suspended: bool,
+    /// A dry run never joins.
+    pub dry_run: bool,
+    /// Its deletion leaves every interface as it is.
+    pub retains: bool,
+    /// What a person has approved of its release.
+    pub approved: BTreeSet<ApprovalReason>,
+    pub namespace_deleting: bool,
+    pub crd_deleting: bool,
+    /// Its instance is known: `status.target` was written.
+    pub resolved: bool,
+}
+
+/// Why a release waits for a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ApprovalReason {
+    /// It was admitted under `releaseApproval: Always`.
+    Always,
+    NamespaceDeleting,
+    CrdDeleting,
+    /// The record of an interface was lost and comes from its tags.
+    RecordsFromTags,
+    /// The tags on an interface name other original groups than its record.
+    TagsDiffer,
+    /// Another holder can't be found, and nobody can ask it.
+    HolderLost,
+}
+
+impl Containment {
+    pub fn holder(&self, uid: &str) -> Option<&Holder> {
+        self.holders.iter().find(|holder| holder.uid == uid)
+    }
+
+    /// Records of interfaces with which something is left to be done.
+    pub fn live_records(&self) -> impl Iterator<Item = &Record> {
+        self.status.records.iter().filter(|record| !record.state.is_final())
+    }
+
+    pub fn has_live_records(&self) -> bool {
+        self.live_records().next().is_some()
+    }
+}
+
+impl Status {
+    /// Every interface was read with exactly its isolation group, and nothing that was sent may still undo it.
+    pub fn is_contained(&self) -> bool {
+        let mut live = self.records.iter().filter(|record| !record.state.is_final()).peekable();
+        live.peek().is_some()
+            && live.all(|record| {
+                record.state == State::Isolated
+                    && record.unanswered.iter().all(|attempt| attempt.kind != AttemptKind::Restore)
+            })
+    }
+}
