@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use crate::control_plane::KUBECTL_CACHE;
-use crate::{kubeconfig, workspace};
+use crate::{kubeconfig, tools, workspace};
 
 /// Where the operator's own objects and the Quarantines are.
 pub const NAMESPACE: &str = "quarantine-demo";
@@ -74,8 +74,13 @@ impl Guest {
     /// Fails where something of ours is there already, which the demo would change, or an operator, which would act on the
     /// demo's objects.
     pub fn ensure_free(&self) -> Result<()> {
-        self.ask(&["get", "--raw=/readyz"])
-            .with_context(|| format!("the cluster of the context {} doesn't answer", self.context))?;
+        let version = self.ask(&["get", "--raw=/version"]);
+        let version = version.with_context(|| format!("the cluster of the context {} doesn't answer", self.context))?;
+        let version: Value = serde_json::from_str(&version).context("the API server doesn't say its version")?;
+        let version = version["gitVersion"].as_str().unwrap_or_default();
+        if let Some(least) = tools::api_server_is_too_old(version) {
+            bail!("the cluster of the context {} is {version}, and {least} or newer is needed", self.context);
+        }
         let there = self.there(false)?;
         if there.is_empty() {
             return Ok(());

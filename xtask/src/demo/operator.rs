@@ -1,6 +1,7 @@
 //! The operator as its own process, with the rights of its own service account and no others: that account's tokens are
 //! its way to the API server, and to the role in AWS. Its settings reach only the emulator, and hold no AWS key.
 
+use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -33,6 +34,11 @@ impl Operator {
         without_aws_settings(&mut operator);
         operator.args(arguments(stage)?).env("POD_NAMESPACE", stage.namespaces.operator).env_remove("NODE_NAME");
         operator.env("KUBECONFIG", kubeconfig).envs(client_settings(&stage.aws_endpoint()?, region));
+        if stage.guest().is_some() {
+            // The emulator is reached without a proxy, and the cluster as kubectl reaches it.
+            let own = env::var("NO_PROXY").or_else(|_| env::var("no_proxy")).unwrap_or_default();
+            operator.env("NO_PROXY", format!("{own},127.0.0.1").trim_start_matches(','));
+        }
         operator.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY");
         operator.env("AWS_ROLE_ARN", role_arn).env("AWS_WEB_IDENTITY_TOKEN_FILE", aws_token);
         let log = stage.run_dir().join(LOG);

@@ -84,6 +84,14 @@ impl Fit {
     }
 }
 
+/// The least version that an API server must have, where this one, as `/version` tells it, is older.
+pub fn api_server_is_too_old(version: &str) -> Option<String> {
+    match (Fit::of(Tool::KubeApiserver, &[]), Version::read(version)) {
+        (Fit::From(least), Some(version)) if version < least => Some(least.to_string()),
+        _ => None,
+    }
+}
+
 /// Where the binary lies, if it is there already.
 pub fn find(tool: Tool) -> Result<Option<PathBuf>> {
     Ok(find_beside(tool, &[])?.map(|found| found.path))
@@ -300,6 +308,14 @@ mod tests {
             assert_eq!(managed.admits(Version(version), PINNED), fits_managed, "{version:?}");
         }
         assert_eq!(Fit::of(Tool::KubeControllerManager, &[]), Fit::Minor);
+    }
+
+    #[test]
+    fn a_cluster_s_api_server_may_be_newer_than_ours_but_not_too_old() {
+        assert_eq!(api_server_is_too_old("v1.31.9-eks-113cf36").as_deref(), Some("1.32.0"));
+        for new_enough in ["v1.32.0", "v1.33.5-eks-113cf36", "v1.99.0+k3s1"] {
+            assert_eq!(api_server_is_too_old(new_enough), None);
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::workspace;
 
 pub use build::build;
 pub(crate) use build::wait_for_lock;
-pub use find::{Found, find, find_beside, misfits};
+pub use find::{Found, api_server_is_too_old, find, find_beside, misfits};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tool {
