@@ -1,7 +1,7 @@
 //! Whether a source wants a finding, and an instance of it. Pure: what is made of it stands in `plan`.
 //!
-//! A person's custom action counts whatever the finding's severity, state or workflow is. What nobody chose counts only
-//! by the source's filter. Neither makes anything of a sample finding, or of an instance that isn't in the finding's
+//! A person's custom action counts whatever the finding's severity is; on one that is suppressed or archived it is refused,
+//! and says so, as `target.finding` does. What nobody chose counts only by the source's filter. Neither makes anything of a sample finding, or of an instance that isn't in the finding's
 //! account.
 
 use super::{
@@ -11,6 +11,7 @@ use super::{
 use crate::{
     api::{FindingFilter, FindingSourceSpec, RecordState, TagSelector},
     model::{
+        arn::{Arn, is_same_product},
         finding::{Finding, Workflow},
         instance::NamedInstance,
     },
@@ -52,6 +53,8 @@ pub fn accept(source: &FindingSourceSpec, own_action: Option<&str>, event: &Even
                 Verdict::Refused {
                     why: "It is a sample finding, which names no real instance: press the action on a finding of an instance of yours.".to_owned(),
                 }
+            } else if let Some(why) = closed(finding) {
+                Verdict::Refused { why }
             } else {
                 Verdict::Accepted { by: By::Person, doubts: None }
             };
@@ -65,7 +68,7 @@ pub fn accept(source: &FindingSourceSpec, own_action: Option<&str>, event: &Even
             Trigger::Imported | Trigger::CustomAction { .. } => "The source has no accept.imported.",
         });
     };
-    match outside(filter, &event.trigger, finding) {
+    match outside(filter, source, &event.trigger, finding) {
         Some(why) => unwanted(why),
         None => Verdict::Accepted { by: By::Automatic, doubts: None },
     }
@@ -104,8 +107,24 @@ pub fn accept_instance(
     }
 }
 
+/// Why nobody may be cut off for a finding that somebody, or its product, has closed.
+fn closed(finding: &Finding) -> Option<String> {
+    if finding.record_state == RecordState::Archived {
+        return Some("Its finding is archived: its product says that it is over. To contain the instance all the same, create a Quarantine with target.instance.".to_owned());
+    }
+    let suppressed = "Its finding is suppressed: somebody decided that it doesn't matter. Set its workflow status to NEW and press the action again, or create a Quarantine with target.instance.";
+    (finding.workflow == Workflow::Suppressed).then(|| suppressed.to_owned())
+}
+
+/// Whether a listed product is the finding's. One in the queue's own region, or in none, counts for all regions: findings
+/// that were aggregated from linked regions carry theirs. Whoever lists another region means that one.
+fn names(listed: &str, product_arn: &str, own_region: &str) -> bool {
+    let everywhere = Arn::of(listed).is_some_and(|arn| arn.region.is_empty() || arn.region == own_region);
+    listed == product_arn || (everywhere && is_same_product(listed, product_arn))
+}
+
 /// Why a finding doesn't pass the filter. None: it does.
-fn outside(filter: &FindingFilter, trigger: &Trigger, finding: &Finding) -> Option<String> {
+fn outside(filter: &FindingFilter, source: &FindingSourceSpec, trigger: &Trigger, finding: &Finding) -> Option<String> {
     let FindingFilter {
         product_arns,
         severities,
@@ -129,7 +148,10 @@ fn outside(filter: &FindingFilter, trigger: &Trigger, finding: &Finding) -> Opti
         return Some("Its workflow status isn't NEW.".to_owned());
     }
     // GuardDuty's own findings have no product.
-    let of_product = finding.product_arn.as_ref().is_some_and(|arn| product_arns.contains(arn));
+    let of_product = finding
+        .product_arn
+        .as_ref()
+        .is_some_and(|arn| product_arns.iter().any(|listed| names(listed, arn, &source.region)));
     if !of_product && *trigger != Trigger::GuardDuty {
         return Some(format!(
             "Its product {} is none of the filter's productArns.",

@@ -74,7 +74,7 @@ pub fn quarantine(
         },
         class_name: class_name.clone(),
         security_group_id: None,
-        reason: Some(why(reason.as_deref(), findings, suspended)),
+        reason: Some(why(reason.as_deref(), instance, findings, suspended)),
         mode: *mode,
         suspend: suspended.is_some(),
         findings: distinct(findings.iter().filter_map(|finding| reference(finding, &source.spec.region))),
@@ -98,9 +98,15 @@ pub fn begins_suspended(why: &str) -> String {
 }
 
 /// What must not be cut comes first.
-fn why(template: Option<&str>, findings: &[&Finding], suspended: Option<&str>) -> String {
+fn why(template: Option<&str>, instance: &NamedInstance, findings: &[&Finding], suspended: Option<&str>) -> String {
     let mut parts = Vec::new();
     parts.extend(suspended.map(begins_suspended));
+    if instance.account_assumed {
+        parts.push(format!(
+            "Account {} is assumed: the finding names the instance by its bare id, and this is the finding's account.",
+            instance.account_id
+        ));
+    }
     parts.extend(template.map(|template| plain(template, 512)));
     if let Some((first, others)) = findings.split_first() {
         let more = if others.is_empty() { String::new() } else { format!(", and {} more", others.len()) };

@@ -8,10 +8,10 @@ use super::{guard_duty::GuardDutyFinding, text::plain};
 use crate::model::{
     asff::Asff,
     finding::Finding,
-    json::{AtMost, Object},
+    json::{AtMost, Object, Text},
 };
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 /// As long as a message of SQS may be ("Amazon SQS message quotas", Amazon SQS Developer Guide).
 pub const MOST_BYTES: usize = 1024 * 1024;
@@ -70,7 +70,7 @@ fn read(body: &str) -> Result<Event, String> {
     }
     let Object(Envelope { detail_type, source, time, resources }) = serde_json::from_str(body).map_err(|error| {
         if error.is_data() {
-            format!("It is no event of EventBridge: {error}.")
+            wrapped(body).unwrap_or_else(|| format!("It is no event of EventBridge: {error}."))
         } else {
             format!("It is no JSON: {error}.")
         }
@@ -94,6 +94,39 @@ fn read(body: &str) -> Result<Event, String> {
         }
     };
     Ok(Event { trigger, time, findings, read: Read })
+}
+
+/// What a message is that brings no event as EventBridge sends it, and what to change in AWS. It is not unwrapped: who may
+/// send to the queue is decided by its policy, and what others may have changed on the way isn't EventBridge's word any more.
+fn wrapped(body: &str) -> Option<String> {
+    /// What tells them apart.
+    #[derive(Deserialize)]
+    struct Shape {
+        #[serde(rename = "Type")]
+        kind: Option<Text>,
+        #[serde(rename = "TopicArn")]
+        topic_arn: Option<Text>,
+        findings: Option<IgnoredAny>,
+        #[serde(rename = "schemaVersion")]
+        schema_version: Option<IgnoredAny>,
+    }
+    const AS_IT_IS: &str = "let the target send the matched event as it is";
+    if serde_json::from_str::<String>(body).is_ok() {
+        return Some(format!(
+            "It is no event of EventBridge but a text: the rule's target has an input transformer. Take that away, and {AS_IT_IS}."
+        ));
+    }
+    let Object(Shape { kind, topic_arn, findings, schema_version }) = serde_json::from_str(body).ok()?;
+    match (kind.and_then(|Text(kind)| kind).as_deref(), topic_arn.and_then(|Text(arn)| arn)) {
+        (Some("Notification"), Some(topic)) => Some(format!(
+            "It is no event of EventBridge but a notification of the SNS topic {}, which wraps it: let the rule of EventBridge send to the queue itself, or turn on raw message delivery for the topic's subscription.",
+            plain(&topic, 200)
+        )),
+        _ if findings.is_some() || schema_version.is_some() => Some(format!(
+            "It is no event of EventBridge but the detail of one: the rule's target sends a part of it (an input path or an input transformer). Take that away, and {AS_IT_IS}."
+        )),
+        _ => None,
+    }
 }
 
 /// What stands around every event.

@@ -51,15 +51,41 @@ fn a_custom_action_counts_by_its_arn() {
 }
 
 #[test]
-fn a_person_chooses_whatever_state_the_finding_is_in() {
+fn a_person_chooses_whatever_severity_and_whoever_has_taken_it_up() {
     for (field, value) in [
-        ("RecordState", json!("ARCHIVED")),
-        ("Workflow", json!({ "Status": "SUPPRESSED" })),
         ("Workflow", json!({ "Status": "NOTIFIED" })),
+        ("Workflow", json!({ "Status": "RESOLVED" })),
         ("Severity", json!({ "Label": "INFORMATIONAL" })),
     ] {
         assert_eq!(verdict(&spec(), &with("custom-action", field, value)), accepted(By::Person), "{field}");
     }
+}
+
+#[test]
+fn a_press_on_a_suppressed_or_archived_finding_is_refused_as_naming_it_is_and_says_what_to_do() {
+    for (field, value, words) in [
+        ("RecordState", json!("ARCHIVED"), ["is archived", "target.instance"]),
+        ("Workflow", json!({ "Status": "SUPPRESSED" }), ["is suppressed", "workflow status to NEW"]),
+    ] {
+        match verdict(&spec(), &with("custom-action", field, value)) {
+            Verdict::Refused { why } => assert!(words.iter().all(|word| why.contains(word)), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_product_in_the_queues_region_counts_for_linked_regions_and_one_in_another_region_for_that_one() {
+    let of = |region: &str| {
+        let arn = format!("arn:aws:securityhub:{region}::product/aws/guardduty");
+        imported_by(FindingFilter { product_arns: vec![arn], ..FindingFilter::default() })
+    };
+    let linked = event("field/06-imported-linked-region");
+    for region in ["eu-central-1", "", "eu-west-1"] {
+        assert_eq!(verdict(&of(region), &linked), accepted(By::Automatic), "{region}");
+    }
+    is_unwanted(verdict(&of("us-east-1"), &linked), "Its product");
+    is_unwanted(verdict(&of("us-east-1"), &event("imported")), "Its product");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! | room | what is proved there |
 //! |---|---|
 //! | `parsing` | AWS' events are read as they are documented, and what isn't one is named |
+//! | `field` | the forms in which the field sends findings |
 //! | `accepting` | what a source wants, and what it refuses |
 //! | `crowding` | who is told of what makes nothing, and how many instances of one finding become active |
 //! | `planning`, `making` | what is made of an event, and what becomes of its message |
@@ -15,6 +16,7 @@
 
 mod accepting;
 mod crowding;
+mod field;
 mod fits;
 mod fixtures;
 mod making;

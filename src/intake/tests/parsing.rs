@@ -68,69 +68,6 @@ fn an_id_that_says_no_instance_is_kept_as_it_stands() {
 }
 
 #[test]
-fn a_bare_id_needs_neither_region_nor_partition_beside_it_and_its_account_is_assumed() {
-    // The finding lies in another region than its resources.
-    for (missing, region) in [("Region", "eu-west-1"), ("Partition", "eu-central-1")] {
-        let body = changed("custom-action-several-instances", |event| {
-            event["detail"]["findings"][0]["Resources"][4].as_object_mut().expect("a resource").remove(missing);
-        });
-        let finding = &parse(&body).expect("an event").findings[0];
-        let bare = &finding.instances[2];
-        assert_eq!(bare.arn(), format!("arn:aws:ec2:{region}:211122223344:instance/i-0fedcba9876543210"));
-        assert!(bare.account_assumed && !finding.instances[0].account_assumed, "without {missing}");
-    }
-}
-
-#[test]
-fn nulls_and_strange_tags_make_no_message_unreadable() {
-    for (field, value) in [
-        ("Types", json!(null)),
-        ("Types", json!([null, "TTPs/Command and Control"])),
-        ("Title", json!(null)),
-        ("ProductFields", json!(null)),
-        ("UserDefinedFields", json!({ "ticket": null })),
-        ("Note", json!(null)),
-        ("Severity", json!({ "Label": null, "Normalized": null })),
-        ("Resources", json!(null)),
-        ("Resources", json!([null])),
-        ("Resources", json!([{ "Type": null, "Id": null, "Tags": null, "Details": null }])),
-        ("Resources", json!([{ "Type": "AwsS3Bucket", "Id": "arn:aws:s3:::shop", "Tags": { "owner": null, "n": 7 } }])),
-        (
-            "Resources",
-            json!([{ "Type": "AwsS3Bucket", "Id": "arn:aws:s3:::shop", "Details": { "AwsEc2Instance": null } }]),
-        ),
-    ] {
-        assert_eq!(with("imported", field, value.clone()).findings.len(), 1, "{field}: {value}");
-    }
-    for (field, value) in [
-        ("partition", json!(null)),
-        ("arn", json!(null)),
-        ("title", json!(null)),
-        ("severity", json!(null)),
-        ("updatedAt", json!(null)),
-        ("service", json!(null)),
-        ("service", json!({ "archived": null, "additionalInfo": null, "detection": null })),
-        ("resource", json!(null)),
-        ("resource", json!({ "resourceType": null, "instanceDetails": null })),
-        (
-            "resource",
-            json!({ "instanceDetails": { "instanceId": INSTANCE, "networkInterfaces": [null], "tags": [null] } }),
-        ),
-    ] {
-        assert_eq!(with("guard-duty", field, value.clone()).findings.len(), 1, "{field}: {value}");
-    }
-}
-
-#[test]
-fn a_tag_without_a_value_is_an_empty_one() {
-    let resources = json!([{ "Type": "AwsEc2Instance", "Id": format!("arn:aws:ec2:eu-central-1:211122223344:instance/{INSTANCE}"),
-        "Tags": { "owner": null, "team": "shop", "weight": 7 } }]);
-    let tags = &with("imported", "Resources", resources).findings[0].instances[0].tags;
-    let tags: Vec<(&str, &str)> = tags.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    assert_eq!(tags, [("owner", ""), ("team", "shop")], "what is no text says nothing");
-}
-
-#[test]
 fn an_imported_finding_tells_its_note_its_fields_and_how_far_people_are() {
     let told = finding("imported-after-our-note");
     assert_eq!(told.workflow, Workflow::Notified, "WorkflowState is older, and still NEW");
