@@ -1,6 +1,6 @@
 //! What people do.
 
-use crate::state::{Interface, NAMES, State, foreign, forged};
+use crate::state::{Before, Interface, NAMES, State, foreign, forged};
 use quarantine_core::{
     interface::Backup,
     object::{ApprovalReason, Containment, Quarantine, Status, Version},
@@ -30,6 +30,8 @@ pub enum Act {
     RemoveTags,
     /// Delete the interface.
     Terminate,
+    /// Put etcd back as it was when the search began: the replica ends, and EC2 knows nothing of it.
+    PutEtcdBack,
 }
 
 impl Act {
@@ -53,6 +55,7 @@ impl Act {
             Self::ForgeTags,
             Self::RemoveTags,
             Self::Terminate,
+            Self::PutEtcdBack,
         ];
         of_quarantines.into_iter().flat_map(each).chain(others).collect()
     }
@@ -105,6 +108,14 @@ impl State {
             }
             Act::ForgeTags => next.set_backup(Backup::Ours { originals: forged() }),
             Act::RemoveTags => next.set_backup(Backup::None),
+            Act::PutEtcdBack => {
+                let (quarantines, containment) = (*self.snapshot.0).clone();
+                // What an older etcd doesn't know is told by the tags alone, and of an unanswered call nothing tells.
+                next.ghost.excused |= containment.is_none() || !self.late_calls.is_empty();
+                (next.quarantines, next.containment, next.before) = (quarantines, containment, Before::default());
+                next.late_writes.clear();
+                next.end_reconcile();
+            }
             Act::Terminate => {
                 next.interface = None;
                 next.ghost.isolated_by_us = false;
@@ -135,6 +146,7 @@ impl State {
             Act::ForgeTags => interface(|interface| interface.backup != Backup::Ours { originals: forged() }),
             Act::RemoveTags => interface(|interface| interface.backup != Backup::None),
             Act::Terminate => self.interface.is_some(),
+            Act::PutEtcdBack => (&self.quarantines, &self.containment) != (&self.snapshot.0.0, &self.snapshot.0.1),
         }
     }
 

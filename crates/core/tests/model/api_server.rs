@@ -126,17 +126,33 @@ impl State {
         Ok(())
     }
 
-    /// A write is sent: a finalizer goes only from who has left.
-    pub fn may_write(&self, request: &Request) -> Result<(), String> {
-        let Request::WriteFinalizer { uid, finalized: false, .. } = request else { return Ok(()) };
+    /// A write is sent. An entry goes only when its holder was released, or beside one that is there; a finalizer goes after that.
+    pub fn may_write(&mut self, request: &Request) -> Result<(), String> {
         let containment = self.containment.as_ref();
-        let released = containment.is_some_and(|containment| containment.status.released.contains(uid));
-        let stays = |other: &Holder| other.uid != *uid && self.ghost.present.contains(&other.uid);
-        let beside = containment.is_some_and(|containment| containment.holders.iter().any(stays));
-        if released || beside || self.ghost.excused {
-            Ok(())
-        } else {
-            Err(format!("rule 4: the finalizer of {uid} goes without a release"))
+        let released = |uid: &String| containment.is_some_and(|containment| containment.status.released.contains(uid));
+        match request {
+            Request::WriteHolders { holders, version, .. } => {
+                let listed = containment.filter(|containment| containment.version == *version);
+                let listed = listed.map_or(&[][..], |containment| &containment.holders);
+                let stays =
+                    |gone: &Holder| holders.iter().any(|other| other.uid == gone.uid || other.name == gone.name);
+                let beside = holders.iter().any(|other| self.ghost.present.contains(&other.uid));
+                let leave: Vec<&Holder> = listed.iter().filter(|holder| !stays(holder)).collect();
+                if let Some(gone) = leave.iter().find(|holder| !released(&holder.uid) && !beside) {
+                    return Err(format!(
+                        "rule 4: {} leaves without a release, and nobody is there beside it",
+                        gone.uid
+                    ));
+                }
+                self.ghost.left = leave.into_iter().map(|holder| holder.uid.clone()).collect();
+                Ok(())
+            }
+            Request::WriteFinalizer { uid, finalized: false, .. }
+                if !released(uid) && !self.ghost.left.contains(uid) && !self.ghost.excused =>
+            {
+                Err(format!("rule 4: the finalizer of {uid} goes without a release"))
+            }
+            _ => Ok(()),
         }
     }
 

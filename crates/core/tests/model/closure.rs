@@ -3,12 +3,13 @@
 use crate::{
     act::Act,
     drive::{Fate, Which, changes},
-    state::{Running, Setting, State, forged, isolated},
+    state::{Running, Setting, Snapshot, State, forged, isolated},
 };
 use quarantine_core::{
     interface::{Backup, MINDED_FOR, UNSETTLED},
     object::Quarantine,
 };
+use std::sync::Arc;
 
 /// More than any way to rest takes.
 const PASSES: usize = 64;
@@ -45,7 +46,8 @@ impl State {
         }
         let held = self.calm().comes_to_rest(setting)?;
         held.clone().check_held()?;
-        Ok(Self { faults, acts, ..held })
+        let snapshot = Snapshot(Arc::new((held.quarantines.clone(), held.containment.clone())));
+        Ok(Self { faults, acts, snapshot, ..held })
     }
 
     fn comes_to_rest(mut self, setting: Setting) -> Result<Self, String> {

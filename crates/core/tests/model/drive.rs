@@ -87,6 +87,7 @@ impl State {
         self.ghost.recorded_for.clear();
         self.ghost.consented.clear();
         self.ghost.present.clear();
+        self.ghost.left.clear();
         self.ghost.saw_founder = false;
     }
 

@@ -6,7 +6,12 @@ use quarantine_core::{
     machine::{ContainmentLoop, QuarantineLoop, Request},
     object::{Attempt, AttemptKind, Containment, Groups, Holder, Quarantine},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 pub const NAMES: [&str; 2] = ["a", "b"];
 pub const INTERFACE: &str = "eni";
@@ -60,9 +65,27 @@ pub struct State {
     /// Writes that may still arrive, until time passes; each with whether its reconcile had seen a founder.
     pub late_writes: Vec<(Request, bool)>,
     pub running: Option<Running>,
+    /// What etcd held when the search began: somebody may put it back.
+    pub snapshot: Snapshot,
     pub faults: u8,
     pub acts: u8,
     pub ghost: Ghost,
+}
+
+/// The same in every state of a search, so no part of what tells states apart.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot(pub Arc<([Option<Quarantine>; 2], Option<Containment>)>);
+
+impl PartialEq for Snapshot {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Snapshot {}
+
+impl Hash for Snapshot {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -105,6 +128,8 @@ pub struct Ghost {
     pub consented: Vec<String>,
     /// Holders whose Quarantine was there when this reconcile last read them live.
     pub present: Vec<String>,
+    /// Holders whose entry this reconcile has taken out.
+    pub left: Vec<String>,
     /// This reconcile has read live a Quarantine that wants the instance contained.
     pub saw_founder: bool,
 }
@@ -122,6 +147,7 @@ impl State {
             late_calls: Vec::new(),
             late_writes: Vec::new(),
             running: None,
+            snapshot: Snapshot::default(),
             faults,
             acts,
             ghost: Ghost::default(),
