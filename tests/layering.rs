@@ -10,7 +10,7 @@ use std::{
 };
 
 /// Files and folders that are pure.
-const PURE: [&str; 38] = [
+const PURE: [&str; 39] = [
     "src/api",
     "src/aws/model.rs",
     "src/aws/place.rs",
@@ -25,6 +25,7 @@ const PURE: [&str; 38] = [
     "src/check/report.rs",
     "src/intake/accept.rs",
     "src/intake/attack_sequence.rs",
+    "src/intake/delivery.rs",
     "src/intake/echo.rs",
     "src/intake/existing.rs",
     "src/intake/fresh.rs",

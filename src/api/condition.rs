@@ -149,6 +149,7 @@ pub enum Reason {
     Receiving,
     QueueNotFound,
     QueueRefused,
+    QueueNotWritable,
     TemplateRefused,
     BacklogFull,
     CustomActionRefused,

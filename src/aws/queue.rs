@@ -19,6 +19,7 @@ pub struct QueueMessage {
 /// How a queue is set up, and how full it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueSight {
+    pub arn: String,
     /// For how long a received message stays hidden from others.
     pub visibility_seconds: u32,
     pub dead_letters: Option<DeadLetters>,
@@ -26,6 +27,10 @@ pub struct QueueSight {
     pub waiting: i64,
     /// Messages that were received and not yet deleted, approximately.
     pub in_flight: i64,
+    /// Who may do what with it, as JSON. Absent: whom the account's own policies let.
+    pub policy: Option<String>,
+    /// The KMS key that it is encrypted with: an id, an ARN or an alias. Absent: none, or one that SQS manages.
+    pub key: Option<String>,
 }
 
 impl QueueSight {
@@ -55,8 +60,15 @@ mod tests {
     fn the_dead_letters_lie_where_the_queue_lies() {
         let dead_letters =
             DeadLetters { arn: "arn:aws:sqs:eu-central-1:111122223333:dead".to_owned(), max_receives: 10 };
-        let mut sight =
-            QueueSight { visibility_seconds: 60, dead_letters: Some(dead_letters), waiting: 0, in_flight: 0 };
+        let mut sight = QueueSight {
+            arn: "arn:aws:sqs:eu-central-1:111122223333:findings".to_owned(),
+            visibility_seconds: 60,
+            dead_letters: Some(dead_letters),
+            waiting: 0,
+            in_flight: 0,
+            policy: None,
+            key: None,
+        };
         let url = "https://sqs.eu-central-1.amazonaws.com/111122223333/findings";
         let dead = "https://sqs.eu-central-1.amazonaws.com/111122223333/dead";
         assert_eq!(sight.dead_letters_url(url).as_deref(), Some(dead));

@@ -111,6 +111,9 @@ impl Sqs {
             QueueAttributeName::RedrivePolicy,
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+            QueueAttributeName::QueueArn,
+            QueueAttributeName::Policy,
+            QueueAttributeName::KmsMasterKeyId,
         ]));
         let answer = self.session.call(ATTRIBUTES, call.send()).await?;
         convert::sight(answer.attributes().ok_or_else(|| missing("a queue's attributes"))?)

@@ -13,6 +13,7 @@
 //! | [`text`] | what others wrote, fit to be shown (pure) |
 //! | `handle` | one message: its plan, carried out on the API server |
 //! | `receive` | one receiver of a queue: nothing is received while nothing could be made of it |
+//! | [`delivery`] | can EventBridge put an event into the queue? (pure) |
 //! | `custom_action` | the custom action that a source declares, made and kept |
 //! | `source` | one FindingSource: its custom action, its queue, its receivers, its status |
 //! | `report` | what a source's status says (pure) |
@@ -23,6 +24,7 @@
 pub mod accept;
 mod attack_sequence;
 mod custom_action;
+pub mod delivery;
 pub mod echo;
 mod existing;
 mod fresh;

@@ -2,7 +2,7 @@
 //! FindingSource, but for the releases that it is told of (`quarantine::releases`).
 
 use super::{
-    custom_action,
+    custom_action, delivery,
     receive::Receiver,
     report::{Report, Trouble, status},
 };
@@ -103,7 +103,9 @@ pub async fn reconcile(source: Arc<FindingSource>, intake: &Intake) -> Result<Op
     let action_is_there = !matches!(trouble, Some(Trouble::CustomAction(_)));
     let report = receivers(intake, &source, &uid, arn.clone());
     let (counted, of_receivers) = report.take();
-    let trouble = trouble.or(of_receivers);
+    // Last: what is in the queue is received all the same.
+    let undelivered = || queue.as_ref().and_then(delivery::obstacle).map(Trouble::Queue);
+    let trouble = trouble.or(of_receivers).or_else(undelivered);
     let arn = arn.filter(|_| action_is_there);
     let next = status(&source, counted, trouble.as_ref(), queue.as_ref(), arn, now());
     if let Err(error) = write(intake, &source, &next).await {

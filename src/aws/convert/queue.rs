@@ -26,6 +26,7 @@ pub fn message(given: &Message) -> Result<QueueMessage, Problem> {
 pub fn sight(given: &HashMap<QueueAttributeName, String>) -> Result<QueueSight, Problem> {
     let attribute = |name| given.get(&name).map(String::as_str);
     Ok(QueueSight {
+        arn: required("a queue's ARN", attribute(QueueAttributeName::QueueArn))?,
         visibility_seconds: number("a queue's VisibilityTimeout", attribute(QueueAttributeName::VisibilityTimeout))?,
         dead_letters: attribute(QueueAttributeName::RedrivePolicy).map(dead_letters).transpose()?,
         waiting: number(
@@ -36,6 +37,9 @@ pub fn sight(given: &HashMap<QueueAttributeName, String>) -> Result<QueueSight, 
             "a queue's ApproximateNumberOfMessagesNotVisible",
             attribute(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),
         )?,
+        // Where nothing is set, SQS leaves them out, or empty.
+        policy: given.get(&QueueAttributeName::Policy).filter(|policy| !policy.is_empty()).cloned(),
+        key: given.get(&QueueAttributeName::KmsMasterKeyId).filter(|key| !key.is_empty()).cloned(),
     })
 }
 

@@ -234,10 +234,10 @@ pub async fn source(sessions: &Sessions, own: &Identity, source: &FindingSource)
     let place = place_of(own, &source.spec);
     let what = format!("queue in {}", policy::at(&place));
     let asked = async { sessions.sqs(&place).await?.queue(&source.spec.queue_url).await };
-    let mut answers = vec![match asked.await {
+    let mut answers = match asked.await {
         Ok(queue) => policy::queue(&what, &queue),
-        Err(problem) => Answer::refused(&what, &problem),
-    }];
+        Err(problem) => vec![Answer::refused(&what, &problem)],
+    };
     let Some(action) = &source.spec.custom_action else { return answers };
     let arn = custom_action_arn(&own.partition, &place, action);
     let asked = async { sessions.security_hub(&place).await?.custom_action(&arn).await };

@@ -6,6 +6,7 @@ use crate::{
     api::{DEFAULT_CLASS_ANNOTATION, FindingSource, QuarantineClass},
     aws::{Place, model::SecurityGroup, queue::QueueSight},
     check::places::Home,
+    intake::delivery,
     quarantine::{
         decide::{admission::through_role, target::hub_role},
         place,
@@ -188,18 +189,30 @@ pub fn open(group: &SecurityGroup, leaks: &Leaks) -> Option<Answer> {
 }
 
 /// What there is to say of a queue that can be read.
-pub fn queue(what: &str, queue: &QueueSight) -> Answer {
+pub fn queue(what: &str, queue: &QueueSight) -> Vec<Answer> {
     let dead_letters = match &queue.dead_letters {
         Some(dead) => format!("What can't be read goes to {} after {} receives.", dead.arn, dead.max_receives),
         None => "It has no dead-letter queue: what can't be read comes again until the queue drops it.".to_owned(),
     };
-    Answer::ok(
+    let asked = Answer::ok(
         what,
         format!(
             "It can be asked; about {} messages wait. {dead_letters} Whether messages may be received can't be asked without receiving one.",
             queue.waiting
         ),
-    )
+    );
+    let what = format!("{what}, EventBridge");
+    let sending = match (delivery::obstacle(queue), &queue.key) {
+        (Some(problem), _) => Answer::refused(what, &problem),
+        (None, None) => Answer::ok(what, "Nothing in its policy and encryption keeps a rule from sending."),
+        (None, Some(key)) => Answer::ok(
+            what,
+            format!(
+                "Nothing in its policy keeps a rule from sending. Whether the policy of its key {key} lets events.amazonaws.com in isn't asked."
+            ),
+        ),
+    };
+    vec![asked, sending]
 }
 
 /// Account and region, in words.

@@ -59,6 +59,13 @@ pub fn of_resources(hub: &Hub, scene: &Scene, name: &str, resources: Value) -> V
     finding
 }
 
+/// A queue's policy that lets this service send.
+pub fn policy_of_queue(service: &str) -> String {
+    json!({"Version": "2012-10-17", "Statement": [{"Sid": "RulesSend", "Effect": "Allow", "Action": "sqs:SendMessage",
+        "Principal": {"Service": service}, "Resource": "*"}]})
+    .to_string()
+}
+
 /// A queue, and the source that reads it.
 pub struct Queue<'a> {
     pub scene: &'a Scene,
@@ -85,6 +92,7 @@ impl<'a> Queue<'a> {
         let attributes = HashMap::from([
             (QueueAttributeName::VisibilityTimeout, "2".to_owned()),
             (QueueAttributeName::RedrivePolicy, redrive),
+            (QueueAttributeName::Policy, policy_of_queue("events.amazonaws.com")),
         ]);
         let url = make(source.clone(), attributes).await;
         Self { sources: Api::all(scene.desk.client.clone()), scene, sqs, url, dead_letters, source }
@@ -107,6 +115,12 @@ impl<'a> Queue<'a> {
         });
         let apply = PatchParams::apply("tests").force();
         self.sources.patch(&self.source, &apply, &Patch::Apply(source)).await.expect("a source is accepted")
+    }
+
+    /// Changes an attribute of the queue; an empty value takes it away.
+    pub async fn set(&self, name: QueueAttributeName, value: &str) {
+        let call = self.sqs.set_queue_attributes().queue_url(&self.url).attributes(name, value);
+        call.send().await.expect("the owner may do that");
     }
 
     pub fn action(&self) -> String {

@@ -1,7 +1,8 @@
 //! Missing: queues, and what lets something be made of their messages.
 
 use super::Stage;
-use crate::findings::stage::Queue;
+use crate::findings::stage::{Queue, policy_of_queue};
+use aws_sdk_sqs::types::QueueAttributeName;
 use serde_json::json;
 
 #[tokio::test]
@@ -14,6 +15,27 @@ async fn a_queue_that_is_not_there_is_named() {
     stage.source(&queue.url, json!({})).await;
     let said = stage.said();
     assert_eq!(said.code, 0, "{}", said.text);
+}
+
+#[tokio::test]
+async fn a_queue_that_event_bridge_cannot_write_to_is_named() {
+    let stage = Stage::open().await;
+    stage.scene.class(json!({"regions": ["eu-central-1"]})).await;
+    let queue = Queue::of(&stage.scene).await;
+    stage.source(&queue.url, json!({})).await;
+    stage.said().line(&["ok", "queue in", "EventBridge", "Nothing in its policy and encryption"]);
+
+    queue.set(QueueAttributeName::KmsMasterKeyId, "alias/aws/sqs").await;
+    stage.said().misses_only(&["queue in", "EventBridge", "alias/aws/sqs", "SqsManagedSseEnabled"]);
+    queue.set(QueueAttributeName::KmsMasterKeyId, "arn:aws:kms:eu-central-1:111122223333:key/1234").await;
+    let said = stage.said();
+    assert_eq!(said.code, 0, "{}", said.text);
+    said.line(&["ok", "EventBridge", "key/1234", "isn't asked"]);
+
+    queue.set(QueueAttributeName::Policy, &policy_of_queue("sns.amazonaws.com")).await;
+    stage.said().misses_only(&["queue in", "EventBridge", "Allow events.amazonaws.com sqs:SendMessage"]);
+    queue.set(QueueAttributeName::Policy, "").await;
+    stage.said().misses_only(&["queue in", "EventBridge", "Allow events.amazonaws.com sqs:SendMessage"]);
 }
 
 #[tokio::test]

@@ -2,13 +2,14 @@
 
 use crate::{
     e2e::scene::Scene,
-    findings::stage::{ACTION, Queue, finding_id, informed, of_resources},
+    findings::stage::{ACTION, Queue, finding_id, informed, of_resources, policy_of_queue},
     support::wait::until,
     wire::{
         emulator::{calls, fail, mend},
         hub::Hub,
     },
 };
+use aws_sdk_sqs::types::QueueAttributeName;
 use jiff::Timestamp;
 use k8s_openapi::api::events::v1::Event;
 use kube::{Api, api::ListParams};
@@ -45,6 +46,31 @@ async fn event(queue: &Queue<'_>, reason: &str) -> String {
         all.iter().find(of_source).and_then(|event| event.note.clone())
     })
     .await
+}
+
+/// The source is written anew each time, so that the queue is looked at now and not within a minute.
+#[tokio::test]
+async fn a_queue_that_event_bridge_cannot_write_to_is_told_while_what_is_in_it_is_received() {
+    let scene = scene().await;
+    let queue = Queue::of(&scene).await;
+    let look_again = async |seconds: u32| queue.read_by_source(json!({"maxEventAgeSeconds": seconds})).await;
+    queue.set(QueueAttributeName::KmsMasterKeyId, "alias/aws/sqs").await;
+    look_again(3_601).await;
+    stands(&queue, "QueueNotWritable", &["alias/aws/sqs", "EventBridge may not use", "SqsManagedSseEnabled"], true)
+        .await;
+    queue.set(QueueAttributeName::KmsMasterKeyId, "").await;
+    look_again(3_602).await;
+    queue.says("True", "Receiving").await;
+    queue.set(QueueAttributeName::Policy, &policy_of_queue("sns.amazonaws.com")).await;
+    look_again(3_603).await;
+    stands(&queue, "QueueNotWritable", &["Allow events.amazonaws.com sqs:SendMessage"], true).await;
+    queue.send(&queue.pressed("sent-by-hand", &scene.instance, Timestamp::now())).await;
+    scene.desk.contained(&queue.claim_of(&scene.instance)).await;
+    stands(&queue, "QueueNotWritable", &[], true).await;
+    queue.set(QueueAttributeName::Policy, &policy_of_queue("events.amazonaws.com")).await;
+    look_again(3_604).await;
+    queue.says("True", "Receiving").await;
+    queue.delete_source().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Receiving, keeping and deleting messages, how a queue is seen, and what errors become.
 
-use super::account::{config, credentials, fresh_id, place};
+use super::account::{REGION, config, credentials, fresh_id, place};
 use super::emulator::{calls, endpoint, fail};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
@@ -181,7 +181,15 @@ async fn no_messages_are_no_calls() {
 #[tokio::test]
 async fn a_queue_tells_how_it_is_set_up_and_how_full_it_is() {
     let post = Post::with([(QueueAttributeName::VisibilityTimeout, "120")]).await;
-    let empty = QueueSight { visibility_seconds: 120, dead_letters: None, waiting: 0, in_flight: 0 };
+    let empty = QueueSight {
+        arn: format!("arn:aws:sqs:{REGION}:{}:findings", post.id),
+        visibility_seconds: 120,
+        dead_letters: None,
+        waiting: 0,
+        in_flight: 0,
+        policy: None,
+        key: None,
+    };
     assert_eq!(post.sight().await, empty);
 
     let dead = post.owner.create_queue().queue_name("dead").send().await.expect("a queue is made");

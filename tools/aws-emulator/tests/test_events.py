@@ -124,6 +124,23 @@ class Delivery(HubCase):
         self.assertEqual(letter["MessageAttributes"]["ERROR_CODE"]["StringValue"], "NO_RESOURCE")
         self.assertEqual(self.receive(url), [])
 
+    @proves("aws-managed-key")
+    def test_a_queue_with_aws_own_key_gets_no_event_and_one_with_a_customers_does(self) -> None:
+        url, arn = self.make_queue(KmsMasterKeyId="alias/aws/sqs")
+        letters, letters_arn = self.make_queue()
+        _, rule = self.make_rule({"source": ["test"]}, {"Arn": arn, "DeadLetterConfig": {"Arn": letters_arn}})
+        self.let(url, arn, rule)
+        self.let(letters, letters_arn, rule)
+        self.send_event(detail={"n": 1})
+        self.assertEqual(self.receive(url), [])
+        (letter,) = self.receive(letters, MessageAttributeNames=["ERROR_MESSAGE"])
+        self.assertIn("alias/aws/sqs", letter["MessageAttributes"]["ERROR_MESSAGE"]["StringValue"])
+        key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234"
+        self.sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
+        self.send_event(detail={"n": 2})
+        (event,) = self.received_events(url)
+        self.assertEqual(event["detail"], {"n": 2})
+
     @proves("queue-targets")
     def test_a_queue_of_another_account_gets_the_event(self) -> None:
         theirs = self.emulator.client("sqs", OTHER)

@@ -62,6 +62,28 @@ def queue_targets() -> None:
         old(rest, original_event, transform_input)
 
 
+MANAGED_KEY = "alias/aws/sqs"
+closed_by_key = False
+"""Whether AWS' own key keeps events out: the correction below says so."""
+
+
+@correction(
+    "aws-managed-key",
+    aws=(
+        "A queue that is encrypted with alias/aws/sqs, AWS' own key, gets nothing from EventBridge; the event goes to the "
+        "target's dead-letter queue."
+    ),
+    moto="Sends whatever the queue is encrypted with.",
+    page=(
+        "Troubleshooting Amazon EventBridge (EventBridge User Guide); Key management (SQS Developer Guide); as seen in "
+        "aws/aws-cdk issue 30549; the error's code is our best knowledge"
+    ),
+)
+def aws_managed_key() -> None:
+    global closed_by_key
+    closed_by_key = True
+
+
 def takes(rule: Rule, event: Any) -> bool:
     return rule.event_pattern.matches_event(event)
 
@@ -97,6 +119,8 @@ def send(
     source = {"aws:sourcearn": [rule.arn], "aws:sourceaccount": [rule.account_id]}
     if queue_says(queue, SERVICE, "sqs:SendMessage", source) != ALLOWED:
         return "NO_PERMISSIONS", "Access to the resource is denied: the queue's policy doesn't let the rule send."
+    if closed_by_key and str(queue.kms_master_key_id or "").endswith(MANAGED_KEY):
+        return "NO_PERMISSIONS", f"The queue's key, {MANAGED_KEY}, can't be used by events.amazonaws.com."
     try:
         sqs_backends[queue.account_id][queue.region].send_message(
             queue.name, body, message_attributes=attributes, group_id=group
