@@ -60,10 +60,12 @@ class Admin:
         return as_json({})
 
     def post_security_hub(self, name: str, query: dict[str, str], body: Any) -> Answer:
-        if name != "press":
-            return as_json({"error": "there is POST /_emulator/security-hub/press"}, 404)
+        if name not in ("press", "import-v2"):
+            return as_json({"error": "there are POST /_emulator/security-hub/press and …/import-v2"}, 404)
         with LOCK:
-            return as_json({"events": hub_console.press(**body)})
+            if name == "press":
+                return as_json({"events": hub_console.press(**body)})
+            return as_json({"metadataUids": hub_console.import_v2(**body)})
 
     def put_security_hub(self, name: str, query: dict[str, str], body: Any) -> Answer:
         if name != "administrator":

@@ -4,8 +4,10 @@ Complete for the calls that the operator makes; any other call asks for its acti
 resources doesn't allow it.
 
 Source: "Actions, resources, and condition keys for Amazon EC2", "… for AWS Security Hub", "… for Amazon SQS", "… for AWS
-Security Token Service" (Service Authorization Reference); ec2:CreateAction, "Grant permission to tag Amazon EC2 resources during creation" (Amazon EC2
-User Guide); securityhub:ASFFSyntaxPath, "Configuring access to BatchUpdateFindings" (Security Hub User Guide).
+Security Token Service" (Service Authorization Reference); ec2:CreateAction, "Grant permission to tag Amazon EC2
+resources during creation" (Amazon EC2 User Guide); securityhub:ASFFSyntaxPath, "Configuring access to
+BatchUpdateFindings" (Security Hub User Guide); securityhub:OCSFSyntaxPath, BatchUpdateFindingsV2 (AWS Security Hub API
+Reference).
 """
 
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moto.ec2.models import ec2_backends
+from moto.securityhub.models import securityhub_backends
 from moto.sqs.models import Queue, sqs_backends
 from moto.utilities.utils import get_partition
 
@@ -58,6 +61,9 @@ MADE = {"CreateSecurityGroup": "security-group", "CreateNetworkInterface": "netw
 """EC2: what a call makes, and may tag at once."""
 ATTRIBUTES = {"ModifyNetworkInterfaceAttribute": "SecurityGroupId", "ModifyInstanceAttribute": "GroupId"}
 ASFF = "securityhub:asffsyntaxpath/"
+OCSF = "securityhub:ocsfsyntaxpath/"
+OF_HUB_V2 = {"GetFindingsV2": "GetFindings", "BatchUpdateFindingsV2": "BatchUpdateFindings"}
+"""Security Hub: the actions of calls to the newer one, which are those of the older one's."""
 ONE_FOR_BOTH = {
     "SendMessageBatch": "SendMessage",
     "DeleteMessageBatch": "DeleteMessage",
@@ -180,13 +186,24 @@ def for_sqs(call: Call) -> Needed:
 
 
 def for_security_hub(call: Call, action: str) -> Needed:
-    hub = f"arn:{get_partition(call.region)}:securityhub:{call.region}:{call.account}:hub/default"
+    place = f"arn:{get_partition(call.region)}:securityhub:{call.region}:{call.account}"
+    if call.action in OF_HUB_V2:
+        found = getattr(securityhub_backends[call.account][call.region], "hub_v2", None)
+        hub = found["HubV2Arn"] if found else f"{place}:hubv2/none"
+        return Needed(f"securityhub:{OF_HUB_V2[call.action]}", hub, ocsf_keys(call.params))
+    hub = f"{place}:hub/default"
     if call.action == "BatchImportFindings":
         findings = call.params.get("Findings") or [{}]
         return Needed(action, findings[0].get("ProductArn", "*"))
     if call.action == "BatchUpdateFindings":
         return Needed(action, hub, asff_keys(call.params))
     return Needed(action, hub)
+
+
+def ocsf_keys(params: dict[str, Any]) -> Context:
+    """One key for each field that is set."""
+    set_ = [name for name in ("Comment", "StatusId", "SeverityId") if name in params]
+    return {f"{OCSF}{name.lower()}": [str(params[name])] for name in set_}
 
 
 def asff_keys(params: dict[str, Any]) -> Context:

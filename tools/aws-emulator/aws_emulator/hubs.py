@@ -8,11 +8,11 @@ Security Hub CSPM" (User Guide).
 """
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from moto.securityhub.models import Finding, securityhub_backends
+from moto.securityhub.models import Finding, SecurityHubBackend, securityhub_backends
 
 Place = tuple[str, str]
 """An account and a region."""
@@ -42,14 +42,18 @@ aggregators: dict[str, Aggregator] = {}
 """Account → its cross-Region aggregation; that of an administrator counts for its members."""
 
 
-def number(finding: Finding) -> int:
+def number(finding: Any) -> int:
     """The order in which findings came, over all accounts and regions: pages go by it."""
     if not hasattr(finding, "number"):
         finding.number = next(_numbers)
     return finding.number
 
 
-def seen_from(account: str, region: str) -> list[Finding]:
+def of_cspm(backend: SecurityHubBackend) -> list[Finding]:
+    return backend.findings
+
+
+def seen_from(account: str, region: str, kept_in: Callable[[SecurityHubBackend], list[Any]] = of_cspm) -> list[Any]:
     """The findings that this account sees in this region, in the order in which they came."""
     accounts = {account} | {member for member, chief in administrators.items() if chief == account}
     aggregator = aggregators.get(administrators.get(account, account))
@@ -58,7 +62,7 @@ def seen_from(account: str, region: str) -> list[Finding]:
         for place, backend in list(securityhub_backends[owner].items()):
             linked = aggregator is not None and region == aggregator.home and aggregator.links(place)
             if place == region or linked:
-                seen += backend.findings
+                seen += kept_in(backend)
     return sorted(seen, key=number)
 
 

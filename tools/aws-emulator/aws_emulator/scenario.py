@@ -4,9 +4,10 @@
     show             the groups on each interface of an instance
     drift            puts other groups on an interface, as somebody's automation would
     press            presses a Security Hub custom action on a finding, as a person in the console would
+    import-v2        puts the OCSF findings of a JSON file into the newer Security Hub, as a product would
     enforce          holds the sessions of roles to their policies from now on
 
-All but the last two, which AWS has no call for, go through boto3 over HTTP, as any AWS client's calls do; answers are
+All but the last three, which AWS has no call for, go through boto3 over HTTP, as any AWS client's calls do; answers are
 JSON on stdout.
 """
 
@@ -82,6 +83,14 @@ def press(endpoint: str, action: str, finding: str, product: str) -> dict[str, A
     return admin(endpoint, "POST", "security-hub/press", chosen | {"findings": [{"Id": finding, "ProductArn": product}]})
 
 
+def import_v2(endpoint: str, region: str, path: str) -> dict[str, Any]:
+    with open(path, encoding="utf-8") as file:
+        findings = json.load(file)
+    account = findings[0]["cloud"]["account"]["uid"]
+    given = {"account": account, "region": region, "findings": findings}
+    return admin(endpoint, "POST", "security-hub/import-v2", given)
+
+
 def admin(endpoint: str, method: str, what: str, body: dict[str, Any]) -> dict[str, Any]:
     url, data = f"{endpoint}/_emulator/{what}", json.dumps(body).encode()
     with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=30) as answer:
@@ -104,6 +113,8 @@ def arguments() -> argparse.Namespace:
     pressed.add_argument("--action-arn", required=True)
     pressed.add_argument("--finding-id", required=True)
     pressed.add_argument("--product-arn", required=True)
+    imported = commands.add_parser("import-v2", parents=[common])
+    imported.add_argument("--findings", required=True, help="a file with a list of findings of one account")
     commands.add_parser("enforce", parents=[common])
     return parser.parse_args()
 
@@ -119,6 +130,8 @@ def main() -> None:
     )
     if args.command == "press":
         result = press(args.endpoint_url, args.action_arn, args.finding_id, args.product_arn)
+    elif args.command == "import-v2":
+        result = import_v2(args.endpoint_url, args.region, args.findings)
     elif args.command == "enforce":
         result = admin(args.endpoint_url, "PUT", "access", {"enforced": True})
     elif args.command == "two-interfaces":

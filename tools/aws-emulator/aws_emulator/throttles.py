@@ -19,6 +19,7 @@ REFUSALS = {
 }
 OTHERWISE = (400, "Throttling", "Rate exceeded")
 OTHERWISE_JSON = (400, "ThrottlingException", "Rate exceeded")
+SECURITY_HUB_V2 = (429, "ThrottlingException", "Rate exceeded")
 
 
 @dataclass
@@ -59,4 +60,6 @@ class Throttles:
             bucket = self.buckets.setdefault(key, Bucket(*rate, tokens=rate[0], filled=now))
             if bucket.take(now):
                 return None
+        if call.service == "securityhub" and call.action.endswith("V2"):
+            return as_error(call, *SECURITY_HUB_V2)
         return as_error(call, *REFUSALS.get(call.service, OTHERWISE_JSON if call.json else OTHERWISE))

@@ -232,6 +232,28 @@ class OtherServices(Access):
             with self.denied("securityhub"):
                 hub.batch_update_findings(FindingIdentifiers=named, **changes)
 
+    def test_findings_of_the_newer_hub_go_by_the_same_actions_and_keys_of_their_own(self) -> None:
+        root = self.emulator.client("securityhub", TARGET)
+        root.enable_security_hub_v2()
+        self.addCleanup(root.disable_security_hub_v2)
+        hub, change = self.client("securityhub"), {"MetadataUids": ["none"]}
+        suppress = {"StringEquals": {"securityhub:OCSFSyntaxPath/StatusId": "3"}}
+        severity = {"Null": {"securityhub:OCSFSyntaxPath/SeverityId": "false"}}
+        actions = ["securityhub:GetFindings", "securityhub:BatchUpdateFindings"]
+        self.allow({"Action": actions, "Resource": f"arn:aws:securityhub:*:{TARGET}:hub/default"})
+        with self.denied("securityhub"):
+            hub.get_findings_v2()
+        self.allow(
+            {"Action": actions, "Resource": f"arn:aws:securityhub:*:{TARGET}:hubv2/*"},
+            {"Effect": "Deny", "Action": actions[1], "Condition": suppress},
+            {"Effect": "Deny", "Action": actions[1], "Condition": severity},
+        )
+        hub.get_findings_v2()
+        hub.batch_update_findings_v2(**change, Comment="c", StatusId=2)
+        for changes in ({"StatusId": 3}, {"StatusId": 2, "SeverityId": 1}):
+            with self.denied("securityhub"):
+                hub.batch_update_findings_v2(**change, **changes)
+
     def test_a_role_becomes_another_only_if_it_may(self) -> None:
         sts = self.client("sts")
         trust = {"Effect": "Allow", "Principal": {"AWS": TARGET}, "Action": "sts:AssumeRole"}

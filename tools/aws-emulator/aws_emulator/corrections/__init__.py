@@ -23,6 +23,7 @@ from . import updating_findings  # noqa: F401
 from . import action_targets  # noqa: F401
 from . import finding_events  # noqa: F401
 from . import administrators  # noqa: F401
+from . import hub_v2  # noqa: F401
 from . import queue_policies  # noqa: F401
 from . import event_delivery  # noqa: F401
 from . import event_patterns  # noqa: F401

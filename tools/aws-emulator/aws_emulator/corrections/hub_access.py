@@ -15,6 +15,12 @@ NEED_NO_HUB = {
     "EnableOrganizationAdminAccount",
     "DisableOrganizationAdminAccount",
     "ListOrganizationAdminAccounts",
+    # The newer Security Hub is turned on apart from it (`hub_v2`).
+    "EnableSecurityHubV2",
+    "DescribeSecurityHubV2",
+    "DisableSecurityHubV2",
+    "GetFindingsV2",
+    "BatchUpdateFindingsV2",
 }
 
 
