@@ -79,11 +79,13 @@ fn operations(code: &str) -> Names {
 /// The SDK's calls, such as `self.changes.create_tags()`, by the names of their operations.
 fn sdk_calls(code: &str) -> Names {
     let code: String = code.split_whitespace().collect();
-    ["self.reads.", "self.changes.", "self.receives.", "Client::new(&config)."]
+    ["self.reads.", "self.changes.", "calls.reads.", "calls.changes.", "self.receives.", "Client::new(&config)."]
         .into_iter()
         .flat_map(|client| code.match_indices(client).map(move |(at, _)| at + client.len()))
         .filter_map(|at| code[at..].split_once("()").map(|(name, _)| name))
-        .filter(|name| !name.is_empty() && name.chars().all(|letter| letter.is_ascii_lowercase() || letter == '_'))
+        .filter(|name| {
+            !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        })
         .filter(|name| *name != "clone")
         .map(|name| name.split('_').map(capitalised).collect())
         .collect()

@@ -105,6 +105,7 @@ pub enum Reason {
     FindingUpdated,
     FindingNotUpdated,
     FindingNotAboutInstance,
+    FindingHasComment,
     // Admission
     NoDefaultClass,
     SeveralDefaultClasses,

@@ -70,8 +70,8 @@ use std::collections::BTreeMap;
 )]
 #[serde(rename_all = "camelCase")]
 #[x_kube(
-    validation = Rule::new("has(self.customAction) || (has(self.accept) && (has(self.accept.customActionArns) || has(self.accept.imported) || has(self.accept.guardDuty)))")
-        .message("at least one of customAction, accept.customActionArns, accept.imported and accept.guardDuty must be given: nothing else makes a Quarantine"),
+    validation = Rule::new("has(self.customAction) || (has(self.accept) && (has(self.accept.customActionArns) || has(self.accept.imported) || has(self.accept.inProgress) || has(self.accept.guardDuty)))")
+        .message("at least one of customAction, accept.customActionArns, accept.imported, accept.inProgress and accept.guardDuty must be given: nothing else makes a Quarantine"),
 )]
 pub struct FindingSourceSpec {
     /// The queue, by its URL. Its account is the one in the URL.
@@ -173,6 +173,12 @@ pub enum DeletionPolicy {
     validation = Rule::new("!has(self.imported) || (has(self.imported.productArns) && size(self.imported.productArns) > 0)")
         .field_path(".imported")
         .message("accept.imported needs productArns: without them every product's findings would cut instances off"),
+    validation = Rule::new("!has(self.inProgress) || (has(self.inProgress.productArns) && size(self.inProgress.productArns) > 0)")
+        .field_path(".inProgress")
+        .message("accept.inProgress needs productArns: without them whoever takes up a finding of any product would cut instances off"),
+    validation = Rule::new("!has(self.inProgress) || !has(self.inProgress.recordStates)")
+        .field_path(".inProgress")
+        .message("accept.inProgress takes no recordStates: a finding whose status is In Progress is active"),
     validation = Rule::new("!has(self.guardDuty) || (!has(self.guardDuty.productArns) && !has(self.guardDuty.recordStates))")
         .field_path(".guardDuty")
         .message("accept.guardDuty takes neither productArns nor recordStates: findings that GuardDuty sends itself have none"),
@@ -184,9 +190,16 @@ pub struct Accept {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub custom_action_arns: Vec<String>,
 
-    /// 'Security Hub Findings - Imported' that pass this filter, and whose workflow status is NEW.
+    /// 'Security Hub Findings - Imported' of Security Hub CSPM and 'Findings Imported V2' of the newer Security Hub that
+    /// pass this filter, and whose workflow status is NEW (status New). A product of one hub is meant in both.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported: Option<FindingFilter>,
+
+    /// 'Findings Imported V2' of the newer Security Hub that pass this filter, and whose status somebody has set to In
+    /// Progress: as that hub has no custom actions, this is the press. Who set it the event doesn't tell: leave this out
+    /// where ticket systems or automation rules set that status. What the operator itself left In Progress is no press.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_progress: Option<FindingFilter>,
 
     /// 'GuardDuty Finding', sent by GuardDuty itself, that pass this filter.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -197,7 +210,8 @@ pub struct Accept {
 #[derive(KubeSchema, Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct FindingFilter {
-    /// The products that the findings come from, such as arn:aws:securityhub:eu-central-1::product/aws/guardduty.
+    /// The products that the findings come from, such as arn:aws:securityhub:eu-central-1::product/aws/guardduty, in
+    /// either hub.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 2048)), transform = formats::each(formats::product_arn()))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -209,8 +223,8 @@ pub struct FindingFilter {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub severities: Vec<Severity>,
 
-    /// What a finding's types begin with, such as TTPs/Command and Control or, for GuardDuty's own events,
-    /// Backdoor:EC2/. Omitted: every type.
+    /// What a finding's types begin with, such as TTPs/Command and Control or, for GuardDuty's own events and in the newer
+    /// Security Hub, Backdoor:EC2/. Omitted: every type.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(min = 1, max = 256)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

@@ -87,8 +87,8 @@ pub fn prefix_list_id() -> Rule {
 }
 
 pub fn product_arn() -> Rule {
-    Rule::new("self.matches('^arn:aws[a-z-]*:securityhub:[a-z0-9-]*:[0-9]*:product/.+$')").message(
-        "must be the ARN of a Security Hub product, such as arn:aws:securityhub:eu-central-1::product/aws/guardduty",
+    Rule::new("self.matches('^arn:aws[a-z-]*:securityhub:[a-z0-9-]*:[0-9]*:product(v2)?/.+$')").message(
+        "must be the ARN of a Security Hub product, such as arn:aws:securityhub:eu-central-1::product/aws/guardduty, or in the newer Security Hub arn:aws:securityhub:eu-central-1::productv2/aws/guardduty",
     )
 }
 

@@ -49,7 +49,7 @@ impl Allowance {
 fn allowance(operation: &str) -> Option<Allowance> {
     let (service, action) = operation.split_once(':')?;
     Some(match (service, action) {
-        ("securityhub", "GetFindings") => Allowance::of_reads(6.0, 3.0),
+        ("securityhub", "GetFindings" | "GetFindingsV2") => Allowance::of_reads(6.0, 3.0),
         ("securityhub", _) => Allowance::of_reads(30.0, 10.0),
         ("ec2", "ModifyNetworkInterfaceAttribute") => Allowance::of_changes(100.0, 5.0),
         ("ec2", "CreateTags" | "DeleteTags") => Allowance::of_changes(100.0, 10.0),

@@ -9,7 +9,7 @@
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
 //! | `ec2` | the calls to EC2, one function each; `ec2::dry_run`: whether changes would be permitted |
 //! | `reads` | the reads of EC2 that all who look at the same time share |
-//! | `security_hub` | the calls to Security Hub |
+//! | `security_hub` | the calls to both Security Hubs; `security_hub::dialect`: the two forms that those for findings have |
 //! | `sqs` | the calls to SQS |
 //! | `batch` | one call for many who ask at once |
 //! | `budget` | calls held back to what AWS takes, per account and region |

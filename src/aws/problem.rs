@@ -46,8 +46,11 @@ impl Problem {
     pub fn from_code(operation: &str, code: &str, said: &str) -> Self {
         let Row { disposition, reason, advice } = look_up(operation, code);
         let said = if said.is_empty() { code } else { said };
-        let advice =
-            if advice.is_empty() { String::new() } else { format!(" {}", advice.replace("{operation}", operation)) };
+        let advice = if advice.is_empty() {
+            String::new()
+        } else {
+            format!(" {}", advice.replace("{operation}", operation).replace("{action}", iam_action(operation)))
+        };
         let said = said.trim_end_matches('.');
         Self {
             disposition,
@@ -91,6 +94,12 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// The calls to the newer Security Hub go by the actions of those to Security Hub CSPM ("GetFindingsV2",
+/// "BatchUpdateFindingsV2", AWS Security Hub API Reference).
+fn iam_action(operation: &str) -> &str {
+    operation.strip_suffix("V2").unwrap_or(operation)
+}
+
 struct Row {
     disposition: Disposition,
     reason: Reason,
@@ -126,6 +135,7 @@ fn look_up(operation: &str, code: &str) -> Row {
         | "InternalError"
         | "InternalFailure"
         | "InternalServerError"
+        | "InternalServerException"
         | "InternalException"
         | "RequestTimeout"
         | "RequestTimeoutException" => row(Retry, Reason::AwsUnavailable, "It is tried again."),
@@ -144,6 +154,12 @@ fn look_up(operation: &str, code: &str) -> Row {
             Stop,
             Reason::AccessDenied,
             "Check that the operator's credentials are valid, that the region is enabled for the account, and that AWS lets them call {operation}.",
+        ),
+        // Also where the newer Security Hub is off: the API Reference names no other error.
+        "AccessDeniedException" if iam_action(operation) != operation => row(
+            Stop,
+            Reason::AccessDenied,
+            "Enable Security Hub in that account and region, and allow {action} on hubv2/* in the IAM policy of the role that is used there.",
         ),
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" | "Client.UnauthorizedOperation" => row(
             Stop,
@@ -188,10 +204,15 @@ fn look_up(operation: &str, code: &str) -> Row {
             row(Retry, Reason::AwsUnavailable, "The resource is changing: it is tried again.")
         }
         "FindingNotFound" => row(Wait, Reason::FindingNotFound, "Check the finding's id, product and region."),
-        "ConcurrentUpdateError" => row(Retry, Reason::FindingNotUpdated, "It is tried again."),
-        "DuplicatedFindingIdentifier" | "FindingSizeExceeded" | "InvalidInput" | "ProductArnMissing" => {
-            row(Stop, Reason::FindingNotUpdated, "")
+        "ResourceNotFoundException" if operation == "securityhub:BatchUpdateFindingsV2" => {
+            row(Wait, Reason::FindingNotFound, "Check the finding's id, product and account.")
         }
+        "ConcurrentUpdateError" | "ConflictException" => row(Retry, Reason::FindingNotUpdated, "It is tried again."),
+        "DuplicatedFindingIdentifier"
+        | "FindingSizeExceeded"
+        | "InvalidInput"
+        | "ProductArnMissing"
+        | "AccountMissing" => row(Stop, Reason::FindingNotUpdated, ""),
         "ResourceConflictException" | "ResourceNotFoundException" => {
             row(Retry, Reason::CustomActionRefused, "The custom action is looked for again.")
         }
@@ -310,6 +331,24 @@ mod tests {
         let made = problem("securityhub:CreateActionTarget");
         assert_eq!((made.disposition, made.reason), (Disposition::Wait, Reason::CustomActionRefused));
         assert_eq!(problem("securityhub:GetFindings").reason, Reason::Throttled);
+    }
+
+    #[test]
+    fn the_newer_security_hub_has_words_and_rights_of_its_own() {
+        use Disposition::{Retry, Stop, Wait};
+        for (code, disposition, reason) in [
+            ("ResourceNotFoundException", Wait, Reason::FindingNotFound),
+            ("ConflictException", Retry, Reason::FindingNotUpdated),
+            ("InternalServerException", Retry, Reason::AwsUnavailable),
+            ("ThrottlingException", Retry, Reason::Throttled),
+            ("ValidationException", Stop, Reason::AwsRefused),
+            ("AccessDeniedException", Stop, Reason::AccessDenied),
+        ] {
+            let problem = Problem::from_code("securityhub:BatchUpdateFindingsV2", code, "");
+            assert_eq!((problem.disposition, problem.reason), (disposition, reason), "{code}");
+        }
+        let denied = Problem::from_code("securityhub:GetFindingsV2", "AccessDeniedException", "").message;
+        assert!(denied.contains("allow securityhub:GetFindings on hubv2/*"), "{denied}");
     }
 
     #[test]

@@ -1,32 +1,27 @@
-//! The calls to Security Hub CSPM, one function each, in one account and region: of an organisation, those of its
+//! The calls to both Security Hubs, one function each, in one account and region: of an organisation, those of its
 //! administrator. What a finding means and what is written on it is decided elsewhere; nothing is cached here.
 //!
-//! Reads by many at once share their calls (`batch`), and all calls keep to AWS' quotas (`budget`). Changing calls are sent
-//! once; after `AwsUnavailable` a change may or may not have been made.
+//! Security Hub CSPM and the newer Security Hub have their findings apart, in formats of their own (`dialect`). Reads by
+//! many at once share their calls (`batch`), and all calls keep to AWS' quotas (`budget`). Changing calls are sent once;
+//! after `AwsUnavailable` a change may or may not have been made.
 
-use super::batch::{Batched, Batches};
+mod dialect;
+
+use super::batch::Batches;
 use super::budget::Budget;
 use super::call::Session;
 use super::convert::{finding as convert, required};
-use super::deep::with_deep_stack;
 use super::fence::Fence;
 use super::problem::{Disposition, Problem};
 use super::settings;
 use crate::api::Reason;
-use crate::model::finding::{CustomActionSight, Finding, FindingChange, FindingKey, Unprocessed, Workflow, of_product};
+use crate::model::finding::{
+    CustomActionSight, Finding, FindingChange, FindingKey, Hub, Unprocessed, Workflow, of_product,
+};
 use aws_config::SdkConfig;
 use aws_sdk_securityhub::Client;
-use std::collections::HashMap;
-use tokio::time::timeout;
+use dialect::{Asff, Calls, Found, Lookups, Ocsf};
 
-/// The most that GetFindings gives at once.
-const PAGE: i32 = 100;
-
-/// How many findings one BatchUpdateFindings takes ("BatchUpdateFindings", AWS Security Hub API Reference).
-const UPDATES: usize = 100;
-
-const GET_FINDINGS: &str = "securityhub:GetFindings";
-const UPDATE_FINDINGS: &str = "securityhub:BatchUpdateFindings";
 const DESCRIBE_ACTION: &str = "securityhub:DescribeActionTargets";
 const CREATE_ACTION: &str = "securityhub:CreateActionTarget";
 const UPDATE_ACTION: &str = "securityhub:UpdateActionTarget";
@@ -34,14 +29,12 @@ const DELETE_ACTION: &str = "securityhub:DeleteActionTarget";
 
 const NOT_FOUND: &str = "ResourceNotFoundException";
 
-/// Security Hub in one account and region. Cheap to clone; all clones share their calls.
+/// Both Security Hubs in one account and region. Cheap to clone; all clones share their calls.
 #[derive(Clone)]
 pub struct SecurityHub {
-    session: Session,
-    reads: Client,
-    changes: Client,
-    budget: Budget,
-    lookups: Batches<Lookups>,
+    calls: Calls,
+    cspm: Batches<Lookups<Asff>>,
+    v2: Batches<Lookups<Ocsf>>,
 }
 
 impl SecurityHub {
@@ -51,9 +44,9 @@ impl SecurityHub {
             .timeout_config(settings::timeouts_of_changes())
             .interceptor(fence.clone())
             .build();
-        let reads = Client::new(config);
-        let lookups = Batches::new(Lookups { session: session.clone(), reads: reads.clone(), budget: budget.clone() });
-        Self { session, reads, changes: Client::from_conf(changes), budget, lookups }
+        let calls = Calls { session, reads: Client::new(config), changes: Client::from_conf(changes), budget };
+        let (cspm, v2) = (Batches::new(Lookups::new(&calls)), Batches::new(Lookups::new(&calls)));
+        Self { calls, cspm, v2 }
     }
 
     /// The findings of that id, of that product if it is named (in whichever region, if none is of its own); none if there
@@ -62,8 +55,13 @@ impl SecurityHub {
     /// Errors: Wait/FindingUnreadable if one of them can't be understood; Retry/Throttled also when too many ask; otherwise
     /// as the call went.
     pub async fn findings(&self, wanted: FindingKey) -> Result<Vec<Finding>, Problem> {
-        let FindingKey { id, product_arn } = wanted;
-        let found = match self.lookups.ask(id.clone()).await {
+        let asked = match wanted.hub() {
+            Some(Hub::Cspm) => self.cspm.ask(wanted.id.clone()).await,
+            Some(Hub::V2) => self.v2.ask(wanted.id.clone()).await,
+            None => self.in_either(wanted.id.clone()).await,
+        };
+        let FindingKey { id, product_arn, account_id } = wanted;
+        let found = match asked {
             Err(problem) if problem.is_undecodable() => return Err(unreadable(&id, &problem.message)),
             found => found?,
         };
@@ -71,11 +69,31 @@ impl SecurityHub {
             None => found,
             Some(wanted) => of_product(found, wanted, |found| found.product_arn.as_deref()),
         };
-        found.into_iter().map(|found| found.read.map_err(|why| unreadable(&id, &why))).collect()
+        let found = found.into_iter().map(|found| found.read.map_err(|why| unreadable(&id, &why)));
+        let of_account = |found: &Finding| account_id.as_ref().is_none_or(|wanted| *wanted == found.account_id);
+        found.filter(|found| found.as_ref().map_or(true, of_account)).collect()
     }
 
-    /// Writes the same on all these findings, each of which must name its product, and answers those that were not
-    /// changed. Nothing to change or no findings: no call.
+    /// Those of Security Hub CSPM; where it has none or may not be asked, those of the newer Security Hub. With both hubs
+    /// on, each finding is in both.
+    async fn in_either(&self, id: String) -> Result<Vec<Found>, Problem> {
+        let in_cspm = self.cspm.ask(id.clone()).await;
+        let may_be_elsewhere = match &in_cspm {
+            Ok(found) => found.is_empty(),
+            Err(problem) => problem.reason == Reason::AccessDenied,
+        };
+        if !may_be_elsewhere {
+            return in_cspm;
+        }
+        match self.v2.ask(id).await {
+            // It isn't on, or this isn't allowed: what the first one said counts.
+            Err(problem) if problem.reason == Reason::AccessDenied => in_cspm,
+            in_v2 => in_v2,
+        }
+    }
+
+    /// Writes the same on all these findings, each of which must name its product and, in the newer Security Hub, its
+    /// account, and answers those that were not changed. Nothing to change or no findings: no call.
     ///
     /// Errors: Stop/FindingNotUpdated if a finding would be suppressed. As a call went; those before it were made.
     pub async fn update(&self, findings: &[FindingKey], change: &FindingChange) -> Result<Vec<Unprocessed>, Problem> {
@@ -86,35 +104,18 @@ impl SecurityHub {
             let message = "The operator suppresses no finding: it would hide what happened.";
             return Err(Problem::new(Disposition::Stop, Reason::FindingNotUpdated, message));
         }
-        let (mut identifiers, mut unprocessed) = (Vec::new(), Vec::new());
-        for key in findings {
-            match &key.product_arn {
-                Some(product_arn) => identifiers.push(convert::identifier(&key.id, product_arn)),
-                None => unprocessed.push(without_product(key)),
-            }
-        }
-        for identifiers in identifiers.chunks(UPDATES) {
-            self.budget.take(UPDATE_FINDINGS).await?;
-            let fields =
-                change.fields.iter().map(|(key, value)| (key.clone(), value.clone())).collect::<HashMap<_, _>>();
-            let call = self.changes.batch_update_findings().set_finding_identifiers(Some(identifiers.to_vec()));
-            let call = call
-                .set_note(convert::note(change))
-                .set_workflow(change.workflow.map(convert::workflow_update))
-                .set_user_defined_fields((!fields.is_empty()).then_some(fields));
-            let answer = self.session.call(UPDATE_FINDINGS, call.send()).await?;
-            for finding in answer.unprocessed_findings() {
-                unprocessed.push(convert::unprocessed(finding)?);
-            }
-        }
+        let of_v2 = |key: &&FindingKey| key.hub() == Some(Hub::V2);
+        let (in_v2, in_cspm): (Vec<_>, Vec<_>) = findings.iter().partition(of_v2);
+        let mut unprocessed = self.calls.update::<Asff>(in_cspm, change).await?;
+        unprocessed.extend(self.calls.update::<Ocsf>(in_v2, change).await?);
         Ok(unprocessed)
     }
 
     /// The custom action of that ARN, if there is one.
     pub async fn custom_action(&self, arn: &str) -> Result<Option<CustomActionSight>, Problem> {
-        self.budget.take(DESCRIBE_ACTION).await?;
-        let call = self.reads.describe_action_targets().action_target_arns(arn).send();
-        let found = match self.session.call(DESCRIBE_ACTION, call).await {
+        self.calls.budget.take(DESCRIBE_ACTION).await?;
+        let call = self.calls.reads.describe_action_targets().action_target_arns(arn).send();
+        let found = match self.calls.session.call(DESCRIBE_ACTION, call).await {
             Err(problem) if problem.code.as_deref() == Some(NOT_FOUND) => return Ok(None),
             found => found?,
         };
@@ -127,34 +128,26 @@ impl SecurityHub {
     /// Errors: Wait/CustomActionRefused if the account has as many as it may have; Retry/CustomActionRefused if there is
     /// one of that id.
     pub async fn create_custom_action(&self, id: &str, name: &str, description: &str) -> Result<String, Problem> {
-        self.budget.take(CREATE_ACTION).await?;
-        let call = self.changes.create_action_target().id(id).name(name).description(description).send();
-        let made = self.session.call(CREATE_ACTION, call).await?;
+        self.calls.budget.take(CREATE_ACTION).await?;
+        let call = self.calls.changes.create_action_target().id(id).name(name).description(description).send();
+        let made = self.calls.session.call(CREATE_ACTION, call).await?;
         required("the new custom action's ARN", made.action_target_arn())
     }
 
     pub async fn update_custom_action(&self, arn: &str, name: &str, description: &str) -> Result<(), Problem> {
-        self.budget.take(UPDATE_ACTION).await?;
-        let call = self.changes.update_action_target().action_target_arn(arn).name(name).description(description);
-        self.session.call(UPDATE_ACTION, call.send()).await.map(drop)
+        self.calls.budget.take(UPDATE_ACTION).await?;
+        let call = self.calls.changes.update_action_target().action_target_arn(arn).name(name).description(description);
+        self.calls.session.call(UPDATE_ACTION, call.send()).await.map(drop)
     }
 
     /// One that isn't there is no error.
     pub async fn delete_custom_action(&self, arn: &str) -> Result<(), Problem> {
-        self.budget.take(DELETE_ACTION).await?;
-        let call = self.changes.delete_action_target().action_target_arn(arn).send();
-        match self.session.call(DELETE_ACTION, call).await {
+        self.calls.budget.take(DELETE_ACTION).await?;
+        let call = self.calls.changes.delete_action_target().action_target_arn(arn).send();
+        match self.calls.session.call(DELETE_ACTION, call).await {
             Err(problem) if problem.code.as_deref() == Some(NOT_FOUND) => Ok(()),
             outcome => outcome.map(drop),
         }
-    }
-}
-
-fn without_product(key: &FindingKey) -> Unprocessed {
-    Unprocessed {
-        key: key.clone(),
-        code: "ProductArnMissing".to_owned(),
-        message: "Without its product's ARN the finding can't be changed.".to_owned(),
     }
 }
 
@@ -164,67 +157,4 @@ fn unreadable(id: &str, why: &str) -> Problem {
         "Security Hub shows finding {id}, and it can't be understood: {why} To contain its instance, name it in target.instance."
     );
     Problem::new(Disposition::Wait, Reason::FindingUnreadable, message)
-}
-
-/// A finding as one of several that a call brought.
-#[derive(Clone)]
-struct Found {
-    product_arn: Option<String>,
-    /// Or why it can't be understood, in a sentence.
-    read: Result<Finding, String>,
-}
-
-/// Findings by id.
-#[derive(Clone)]
-struct Lookups {
-    session: Session,
-    reads: Client,
-    budget: Budget,
-}
-
-impl Lookups {
-    /// The findings of all pages, by id. Every page is a call of its own to AWS' count.
-    async fn read(self, ids: Vec<String>) -> Result<HashMap<String, Vec<Found>>, Problem> {
-        let filters = convert::filters_by_id(&ids);
-        let mut found: HashMap<String, Vec<Found>> = HashMap::new();
-        let mut next_token = None;
-        loop {
-            let call = self.reads.get_findings().filters(filters.clone()).max_results(PAGE);
-            let page = self.session.call(GET_FINDINGS, call.set_next_token(next_token).send()).await?;
-            for finding in page.findings() {
-                // Without an id nobody asked for it.
-                let Some(id) = finding.id() else { continue };
-                let product_arn = finding.product_arn().map(str::to_owned);
-                found.entry(id.to_owned()).or_default().push(Found { product_arn, read: convert::finding(finding) });
-            }
-            next_token = page.next_token().filter(|token| !token.is_empty()).map(str::to_owned);
-            if next_token.is_none() {
-                return Ok(found);
-            }
-            self.budget.take(GET_FINDINGS).await?;
-        }
-    }
-}
-
-impl Batched for Lookups {
-    /// The id alone: findings of several products can share it, and one call finds all of them.
-    type Key = String;
-    type Answer = Vec<Found>;
-    const OPERATION: &'static str = GET_FINDINGS;
-    /// Values that one filter takes ("AwsSecurityFindingFilters", AWS Security Hub API Reference).
-    const KEYS: usize = 20;
-
-    async fn admit(&self) -> Result<(), Problem> {
-        self.budget.take(GET_FINDINGS).await
-    }
-
-    async fn call(&self, ids: Vec<String>) -> Result<HashMap<String, Vec<Found>>, Problem> {
-        let read = with_deep_stack(GET_FINDINGS, self.clone().read(ids));
-        let within = format!("not within {} s", settings::ALL_PAGES.as_secs());
-        timeout(settings::ALL_PAGES, read).await.unwrap_or_else(|_| Err(Problem::no_answer(GET_FINDINGS, within)))
-    }
-
-    fn blames_a_key(problem: &Problem) -> bool {
-        problem.code.as_deref() == Some("InvalidInputException") || problem.is_undecodable()
-    }
 }

@@ -2,7 +2,8 @@
 //!
 //! A person's custom action counts whatever the finding's severity is; on one that is suppressed or archived it is refused,
 //! and says so, as `target.finding` does. What nobody chose counts only by the source's filter. Neither makes anything of a sample finding, or of an instance that isn't in the finding's
-//! account.
+//! account. The newer Security Hub has no custom actions: there, a person asks by setting the status In Progress, if the
+//! source takes that. Who set it, and when, the event doesn't tell.
 
 use super::{
     parse::{Event, Trigger},
@@ -11,8 +12,8 @@ use super::{
 use crate::{
     api::{FindingFilter, FindingSourceSpec, RecordState, TagSelector},
     model::{
-        arn::{Arn, is_same_product},
-        finding::{Finding, Workflow},
+        arn::{Arn, in_cspm, is_same_product},
+        finding::{Finding, InProgress, Workflow},
         instance::NamedInstance,
     },
 };
@@ -36,6 +37,8 @@ pub enum Verdict {
 pub enum By {
     /// Somebody pressed a custom action.
     Person,
+    /// Somebody set the finding's status to In Progress, and the source takes that for a press.
+    Status,
     /// A filter let it pass.
     Automatic,
 }
@@ -43,34 +46,41 @@ pub enum By {
 /// Whether the source wants the finding, as far as that doesn't depend on the instance. `own_action` is the ARN of the
 /// custom action that the source keeps itself.
 pub fn accept(source: &FindingSourceSpec, own_action: Option<&str>, event: &Event, finding: &Finding) -> Verdict {
-    let accepted = source.accept.as_ref();
-    let filter = match &event.trigger {
-        Trigger::CustomAction { action_arn } => {
-            let listed = accepted.is_some_and(|accept| accept.custom_action_arns.contains(action_arn));
-            return if !listed && own_action != Some(action_arn) {
-                unwanted(format!("The custom action {action_arn} is none of the source's."))
-            } else if finding.sample {
-                Verdict::Refused {
+    if let Trigger::CustomAction { action_arn } = &event.trigger {
+        let listed = source.accept.as_ref().is_some_and(|accept| accept.custom_action_arns.contains(action_arn));
+        return if !listed && own_action != Some(action_arn) {
+            unwanted(format!("The custom action {action_arn} is none of the source's."))
+        } else if finding.sample {
+            Verdict::Refused {
                     why: "It is a sample finding, which names no real instance: press the action on a finding of an instance of yours.".to_owned(),
                 }
-            } else if let Some(why) = closed(finding) {
-                Verdict::Refused { why }
-            } else {
-                Verdict::Accepted { by: By::Person, doubts: None }
-            };
-        }
-        Trigger::Imported => accepted.and_then(|accept| accept.imported.as_ref()),
-        Trigger::GuardDuty => accepted.and_then(|accept| accept.guard_duty.as_ref()),
-    };
-    let Some(filter) = filter else {
+        } else if let Some(why) = closed(finding) {
+            Verdict::Refused { why }
+        } else {
+            Verdict::Accepted { by: By::Person, doubts: None }
+        };
+    }
+    let Some((filter, by)) = filter_of(source, event, finding) else {
         return unwanted(match event.trigger {
             Trigger::GuardDuty => "The source has no accept.guardDuty.",
             Trigger::Imported | Trigger::CustomAction { .. } => "The source has no accept.imported.",
         });
     };
-    match outside(filter, source, &event.trigger, finding) {
+    match outside(filter, by, source, &event.trigger, finding) {
         Some(why) => unwanted(why),
-        None => Verdict::Accepted { by: By::Automatic, doubts: None },
+        None => Verdict::Accepted { by, doubts: None },
+    }
+}
+
+/// The filter that a finding has to pass which comes without a custom action, and who chose it then.
+fn filter_of<'a>(source: &'a FindingSourceSpec, event: &Event, finding: &Finding) -> Option<(&'a FindingFilter, By)> {
+    let accept = source.accept.as_ref()?;
+    let by_status = accept.in_progress.as_ref().filter(|_| finding.in_progress == InProgress::SetByOthers);
+    match (&event.trigger, by_status) {
+        (Trigger::CustomAction { .. }, _) => None,
+        (Trigger::Imported, Some(filter)) => Some((filter, By::Status)),
+        (Trigger::Imported, None) => Some((accept.imported.as_ref()?, By::Automatic)),
+        (Trigger::GuardDuty, _) => Some((accept.guard_duty.as_ref()?, By::Automatic)),
     }
 }
 
@@ -92,18 +102,13 @@ pub fn accept_instance(
             finding.account_id, instance.id, instance.account_id
         );
         return match by {
-            By::Person => Verdict::Refused { why: plain(&why, 512) },
+            By::Person | By::Status => Verdict::Refused { why: plain(&why, 512) },
             By::Automatic => unwanted(why),
         };
     }
-    let filter = source.accept.as_ref().and_then(|accept| match event.trigger {
-        Trigger::CustomAction { .. } => None,
-        Trigger::Imported => accept.imported.as_ref(),
-        Trigger::GuardDuty => accept.guard_duty.as_ref(),
-    });
-    match filter {
+    match filter_of(source, event, finding) {
         None => Verdict::Accepted { by, doubts: None },
-        Some(filter) => judge_place(filter, instance),
+        Some((filter, by)) => judge_place(filter, by, instance),
     }
 }
 
@@ -117,14 +122,22 @@ fn closed(finding: &Finding) -> Option<String> {
 }
 
 /// Whether a listed product is the finding's. One in the queue's own region, or in none, counts for all regions: findings
-/// that were aggregated from linked regions carry theirs. Whoever lists another region means that one.
+/// that were aggregated from linked regions carry theirs. Whoever lists another region means that one. A product of one
+/// Security Hub is meant in both.
 fn names(listed: &str, product_arn: &str, own_region: &str) -> bool {
+    let (listed, product_arn) = (&*in_cspm(listed), &*in_cspm(product_arn));
     let everywhere = Arn::of(listed).is_some_and(|arn| arn.region.is_empty() || arn.region == own_region);
     listed == product_arn || (everywhere && is_same_product(listed, product_arn))
 }
 
 /// Why a finding doesn't pass the filter. None: it does.
-fn outside(filter: &FindingFilter, source: &FindingSourceSpec, trigger: &Trigger, finding: &Finding) -> Option<String> {
+fn outside(
+    filter: &FindingFilter,
+    by: By,
+    source: &FindingSourceSpec,
+    trigger: &Trigger,
+    finding: &Finding,
+) -> Option<String> {
     let FindingFilter {
         product_arns,
         severities,
@@ -144,7 +157,7 @@ fn outside(filter: &FindingFilter, source: &FindingSourceSpec, trigger: &Trigger
     if !states.contains(&finding.record_state) {
         return Some("Its record state is none of the filter's (ACTIVE, where the filter names none).".to_owned());
     }
-    if finding.workflow != Workflow::New {
+    if by == By::Automatic && finding.workflow != Workflow::New {
         return Some("Its workflow status isn't NEW.".to_owned());
     }
     // GuardDuty's own findings have no product.
@@ -174,7 +187,7 @@ fn outside(filter: &FindingFilter, source: &FindingSourceSpec, trigger: &Trigger
 
 /// What the filter says to the place of an instance. What the finding doesn't tell is no reason to let an intruder be,
 /// and none to cut off whatever it may be.
-fn judge_place(filter: &FindingFilter, instance: &NamedInstance) -> Verdict {
+fn judge_place(filter: &FindingFilter, by: By, instance: &NamedInstance) -> Verdict {
     let NamedInstance { id, account_id: _, account_assumed: _, region, partition: _, vpc_id, tags } = instance;
     if !filter.regions.is_empty() && !filter.regions.contains(region) {
         return unwanted(format!("Instance {id} lies in region {region}, which is none of the filter's."));
@@ -202,7 +215,7 @@ fn judge_place(filter: &FindingFilter, instance: &NamedInstance) -> Verdict {
     let doubts = (!untold.is_empty()).then(|| {
         format!("the finding doesn't tell the instance's {}, by which the source filters", untold.join(" and "))
     });
-    Verdict::Accepted { by: By::Automatic, doubts }
+    Verdict::Accepted { by, doubts }
 }
 
 fn unwanted(why: impl AsRef<str>) -> Verdict {

@@ -126,6 +126,7 @@ pub(super) fn join(source: &Source<'_>, wanted: &Wanted<'_>, existing: &Existing
         };
         let who = match wanted.by {
             By::Person => "A custom action",
+            By::Status => "A finding's status In Progress",
             By::Automatic => "An automatic finding",
         };
         said.push(format!(

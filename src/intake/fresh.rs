@@ -6,7 +6,7 @@ use super::{
     echo::LATELY,
     existing::InstanceFacts,
     make::quarantine,
-    parse::{Event, Trigger},
+    parse::Event,
     plan::{Source, Step, Wanted},
 };
 use crate::{
@@ -87,7 +87,7 @@ pub(super) fn make<'a>(
     let Wanted { instance, by, findings } = wanted;
     let fresh: Vec<_> = findings
         .iter()
-        .filter(|(finding, _)| facts.released_at.is_none_or(|released_at| happened_at(event, finding) > released_at))
+        .filter(|(finding, _)| facts.released_at.is_none_or(|at| happened_at(event, *by, finding) > at))
         .collect();
     if let Some(released_at) = facts.released_at.filter(|_| fresh.is_empty()) {
         return echo(source, event, wanted, released_at);
@@ -95,7 +95,7 @@ pub(super) fn make<'a>(
     // One finding that speaks clearly is enough.
     let mut doubts = Vec::new();
     for (finding, doubt) in &fresh {
-        doubts.push(why_suspended(source, *by, doubt.as_deref(), happened_at(event, finding), facts, now));
+        doubts.push(why_suspended(source, *by, doubt.as_deref(), happened_at(event, *by, finding), facts, now));
     }
     let mut suspended = if doubts.iter().all(Option::is_some) { doubts.into_iter().flatten().next() } else { None };
     let template = &source.spec.template;
@@ -117,6 +117,10 @@ fn echo(source: &Source<'_>, event: &Event, wanted: &Wanted<'_>, released_at: Ti
             "The custom action was pressed at {}, and {id} was given back by a deletion at {released_at}, which is not older: press it again to have the instance cut off.",
             event.time
         ),
+        By::Status => format!(
+            "The finding was In Progress at {}, and {id} was given back by a deletion at {released_at}, which is not older: write a comment on the finding to have it looked at again.",
+            event.time
+        ),
     };
     Step::Echo { why, note_on: wanted.told(source) }
 }
@@ -124,10 +128,10 @@ fn echo(source: &Source<'_>, event: &Event, wanted: &Wanted<'_>, released_at: Ti
 /// When what the event tells happened. A person's press is news whenever it comes. The event of an imported finding is
 /// sent anew for every note on it, ours too, and doesn't move UpdatedAt ("BatchUpdateFindings", AWS Security Hub API
 /// Reference).
-fn happened_at(event: &Event, finding: &Finding) -> Timestamp {
-    match event.trigger {
-        Trigger::CustomAction { .. } => event.time,
-        Trigger::Imported | Trigger::GuardDuty => finding.updated_at.map_or(event.time, |at| at.min(event.time)),
+fn happened_at(event: &Event, by: By, finding: &Finding) -> Timestamp {
+    match by {
+        By::Person | By::Status => event.time,
+        By::Automatic => finding.updated_at.map_or(event.time, |at| at.min(event.time)),
     }
 }
 
@@ -147,6 +151,12 @@ fn why_suspended(
     }
     if by == By::Automatic && facts.released_at.is_some_and(|released_at| now.duration_since(released_at) < LATELY) {
         reasons.push("the instance was given back less than 7 days ago".to_owned());
+    }
+    if by == By::Status && facts.released_at.is_some() {
+        reasons.push(
+            "the instance was given back before, and the event doesn't tell whether the status was set since"
+                .to_owned(),
+        );
     }
     if facts.released_at.is_none() && facts.forgotten_before.is_some_and(|before| happened_at <= before) {
         reasons

@@ -9,7 +9,7 @@ use crate::{
     model::{
         Tags,
         arn::{Arn, is_account_id},
-        finding::{Finding, SampleMark, Workflow, is_sample},
+        finding::{Finding, InProgress, SampleMark, Workflow, is_sample},
         instance::{Beside, Instances, Resource},
         json::{Object, tags},
     },
@@ -123,6 +123,7 @@ impl GuardDutyFinding {
             severity: severity.and_then(word),
             record_state: if archived == Some(true) { RecordState::Archived } else { RecordState::Active },
             workflow: Workflow::New,
+            in_progress: InProgress::No,
             sample,
             updated_at,
             note: None,

@@ -80,7 +80,7 @@ pub fn quarantine(
         findings: distinct(findings.iter().filter_map(|finding| reference(finding, &source.spec.region))),
         release: Default::default(),
     };
-    let acts_alone = by == By::Automatic && !spec.suspend && spec.mode == Mode::Enforce;
+    let acts_alone = by != By::Person && !spec.suspend && spec.mode == Mode::Enforce;
     let mut quarantine = Quarantine::new(&quarantine_name(source.name, &instance.id), spec);
     quarantine.metadata.namespace = Some(namespace.clone());
     let mut labels = labels.clone();

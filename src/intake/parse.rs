@@ -1,6 +1,6 @@
 //! A message's text into an event, or why it can't be read. Pure: nothing is decided here about what an event makes.
 //!
-//! Sources: "EventBridge event formats for Security Hub CSPM" (AWS Security Hub User Guide), "Amazon GuardDuty events"
+//! Sources: "EventBridge event formats for Security Hub CSPM", "EventBridge event formats" (AWS Security Hub User Guide), "Amazon GuardDuty events"
 //! and "AWS service event metadata" (Amazon EventBridge Events Reference). Fields that aren't needed are ignored; one
 //! that is needed and isn't what AWS documents makes the message unreadable, for a guess could be wrong.
 
@@ -9,6 +9,7 @@ use crate::model::{
     asff::Asff,
     finding::Finding,
     json::{AtMost, Object, Text},
+    ocsf::Ocsf,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
@@ -23,6 +24,8 @@ const SECURITY_HUB: &str = "aws.securityhub";
 const GUARD_DUTY: &str = "aws.guardduty";
 const CUSTOM_ACTION: &str = "Security Hub Findings - Custom Action";
 const IMPORTED: &str = "Security Hub Findings - Imported";
+/// The newer Security Hub's, in OCSF. It has no other event of findings.
+const IMPORTED_V2: &str = "Findings Imported V2";
 const GUARD_DUTY_FINDING: &str = "GuardDuty Finding";
 
 /// An event that was understood: at least one finding, each with what identifies it. Made by [`parse`] and nowhere else.
@@ -44,7 +47,7 @@ struct Read;
 pub enum Trigger {
     /// A person pressed a custom action of Security Hub.
     CustomAction { action_arn: String },
-    /// A finding was imported into Security Hub, or updated there.
+    /// A finding was imported into one of the Security Hubs, or updated there.
     Imported,
     /// GuardDuty sent its finding itself.
     GuardDuty,
@@ -77,19 +80,14 @@ fn read(body: &str) -> Result<Event, String> {
     })?;
     let (trigger, findings) = match (source.as_str(), detail_type.as_str()) {
         (SECURITY_HUB, CUSTOM_ACTION) => {
-            (Trigger::CustomAction { action_arn: the_action(resources)? }, security_hub_findings(body)?)
+            (Trigger::CustomAction { action_arn: the_action(resources)? }, findings(body, Asff::understand)?)
         }
-        (SECURITY_HUB, IMPORTED) => (Trigger::Imported, security_hub_findings(body)?),
+        (SECURITY_HUB, IMPORTED) => (Trigger::Imported, findings(body, Asff::understand)?),
+        (SECURITY_HUB, IMPORTED_V2) => (Trigger::Imported, findings(body, Ocsf::understand)?),
         (GUARD_DUTY, GUARD_DUTY_FINDING) => (Trigger::GuardDuty, vec![guard_duty_finding(body)?]),
-        // "EventBridge event formats" for Security Hub names 'Findings Imported V2'.
-        (SECURITY_HUB, newer) if newer.ends_with(" V2") => {
-            return Err(format!(
-                "'{newer}' is an event of the newer Security Hub, in OCSF, which is not supported: let the rule of EventBridge send '{CUSTOM_ACTION}' or '{IMPORTED}' of Security Hub CSPM."
-            ));
-        }
         _ => {
             return Err(format!(
-                "'{detail_type}' of {source} is none of the events that are read: '{CUSTOM_ACTION}' and '{IMPORTED}' of {SECURITY_HUB}, '{GUARD_DUTY_FINDING}' of {GUARD_DUTY}."
+                "'{detail_type}' of {source} is none of the events that are read: '{CUSTOM_ACTION}', '{IMPORTED}' and '{IMPORTED_V2}' of {SECURITY_HUB}, '{GUARD_DUTY_FINDING}' of {GUARD_DUTY}."
             ));
         }
     };
@@ -146,8 +144,9 @@ struct Content<T> {
 }
 
 #[derive(Deserialize)]
-struct SecurityHubDetail {
-    findings: AtMost<Object<Asff>, MOST_FINDINGS>,
+#[serde(bound = "F: Deserialize<'de>")]
+struct SecurityHubDetail<F> {
+    findings: AtMost<Object<F>, MOST_FINDINGS>,
 }
 
 /// The one custom action among the resources.
@@ -160,12 +159,15 @@ fn the_action(resources: Option<Vec<String>>) -> Result<String, String> {
     }
 }
 
-fn security_hub_findings(body: &str) -> Result<Vec<Finding>, String> {
-    let SecurityHubDetail { findings: AtMost(findings) } = detail(body)?;
+fn findings<F: for<'a> Deserialize<'a>>(
+    body: &str,
+    understand: fn(F) -> Result<Finding, String>,
+) -> Result<Vec<Finding>, String> {
+    let SecurityHubDetail { findings: AtMost(findings) } = detail::<SecurityHubDetail<F>>(body)?;
     if findings.is_empty() {
         return Err("It holds no finding.".to_owned());
     }
-    findings.into_iter().map(|Object(finding)| finding.understand()).collect()
+    findings.into_iter().map(|Object(finding)| understand(finding)).collect()
 }
 
 fn guard_duty_finding(body: &str) -> Result<Finding, String> {

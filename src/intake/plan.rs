@@ -139,7 +139,7 @@ pub(super) struct Wanted<'a> {
 impl Wanted<'_> {
     /// The findings on which the person who chose them is told. None where nobody did.
     pub fn told(&self, source: &Source<'_>) -> Vec<FindingReference> {
-        let findings = self.findings.iter().filter(|_| self.by == By::Person);
+        let findings = self.findings.iter().filter(|_| self.by != By::Automatic);
         findings.filter_map(|(finding, _)| note_on(source, finding)).collect()
     }
 }
@@ -190,7 +190,7 @@ fn sort_instances<'a>(source: &Source<'_>, event: &'a Event, finding: &'a Findin
         } else {
             format!("Beside those that it names {instead}.")
         };
-        let note_on = if by == By::Person { note_on(source, finding) } else { None };
+        let note_on = if by != By::Automatic { note_on(source, finding) } else { None };
         sorted.said.push(Step::WithoutInstance { why: plain(&why, 512), note_on });
     }
 }

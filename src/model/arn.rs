@@ -37,13 +37,21 @@ pub fn is_same_product(one: &str, other: &str) -> bool {
     one == other || anywhere(one).is_some_and(|one| anywhere(other) == Some(one))
 }
 
+/// The ARN that a product has in Security Hub CSPM, whichever of the two Security Hubs this one is of.
+pub fn in_cspm(product_arn: &str) -> String {
+    product_arn.replacen(":productv2/", ":product/", 1)
+}
+
 /// The form of a product's ARN, as the API server holds it, too.
 pub fn is_product(text: &str) -> bool {
     Arn::of(text).is_some_and(|arn| {
         arn.service == "securityhub"
             && arn.region.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
             && arn.account_id.chars().all(|c| c.is_ascii_digit())
-            && arn.resource.strip_prefix("product/").is_some_and(|name| !name.is_empty())
+            && arn
+                .resource
+                .split_once('/')
+                .is_some_and(|(hub, name)| matches!(hub, "product" | "productv2") && !name.is_empty())
             && text.chars().count() <= 2048
             && !text.chars().any(char::is_control)
     })

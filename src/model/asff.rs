@@ -8,7 +8,7 @@
 use super::{
     Tags,
     arn::{Arn, is_account_id},
-    finding::{Finding, FindingNote, SampleMark, Workflow, is_sample},
+    finding::{Finding, FindingNote, InProgress, SampleMark, Workflow, is_sample},
     instance::{Beside, Instances, Resource},
     json::{AtMost, Object, texts},
 };
@@ -145,6 +145,7 @@ impl Asff {
             severity: severity.and_then(|Object(severity)| severity.word()),
             record_state: record_state.ok_or_else(|| strange(&id, "RecordState"))?,
             workflow: workflow.ok_or_else(|| strange(&id, "Workflow.Status"))?,
+            in_progress: InProgress::No,
             sample: is_sample(sample == Some(true) || marked.is_set() || value.is_set(), &title),
             updated_at: updated_at
                 .map(|at| at.parse::<Timestamp>())

@@ -7,7 +7,27 @@ use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};
 use std::collections::BTreeMap;
 
-/// A finding of Security Hub ("AWS Security Finding Format (ASFF)", AWS Security Hub User Guide), or of GuardDuty.
+/// Where a finding is kept: the two hubs have their findings, their calls and their events apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Hub {
+    /// Security Hub CSPM, whose findings are in ASFF.
+    Cspm,
+    /// The newer Security Hub, whose findings are in OCSF.
+    V2,
+}
+
+impl Hub {
+    /// By the ARN of the finding's product: `…:product/aws/guardduty` or `…:productv2/aws/guardduty`.
+    pub fn of(product_arn: &str) -> Self {
+        match product_arn.splitn(6, ':').nth(5) {
+            Some(product) if product.starts_with("productv2/") => Self::V2,
+            _ => Self::Cspm,
+        }
+    }
+}
+
+/// A finding of Security Hub ("AWS Security Finding Format (ASFF)", "OCSF findings in Security Hub CSPM", AWS Security Hub
+/// User Guide), or of GuardDuty.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
     pub id: String,
@@ -21,6 +41,7 @@ pub struct Finding {
     pub severity: Option<Severity>,
     pub record_state: RecordState,
     pub workflow: Workflow,
+    pub in_progress: InProgress,
     /// Made to try things out, not because something happened.
     pub sample: bool,
     /// When its product last changed it; notes of others don't move it.
@@ -37,6 +58,15 @@ pub struct Finding {
 }
 
 impl Finding {
+    pub fn hub(&self) -> Hub {
+        self.product_arn.as_deref().map_or(Hub::Cspm, Hub::of)
+    }
+
+    /// Whether its one place for a note holds somebody else's.
+    pub fn holds_others_note(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.updated_by != NOTE_AUTHOR && !note.text.is_empty())
+    }
+
     /// What it names where it should name an instance, for a message: half a sentence, after which comes a stop.
     pub fn named_instead(&self) -> String {
         match (&self.unreadable_instances[..], &self.other_resources[..]) {
@@ -89,20 +119,33 @@ impl SampleMark {
     }
 }
 
-/// How far people are with a finding: Workflow.Status.
+/// How far people are with a finding: Workflow.Status in ASFF, the status in OCSF.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Workflow {
     #[default]
     New,
+    /// In OCSF, In Progress, or a status that isn't known here.
     Notified,
     Resolved,
     Suppressed,
 }
 
-/// The one note that a finding has room for.
+/// Whether a finding's status is In Progress, which only OCSF has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InProgress {
+    #[default]
+    No,
+    /// The operator left it so, and says so in the finding's comment: the event of its own writing shows this.
+    AsLeft,
+    /// Somebody else has set it, and the operator hasn't written on the finding since.
+    SetByOthers,
+}
+
+/// The one note that a finding has room for; in OCSF, its comment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FindingNote {
     pub text: String,
+    /// Empty where that isn't known: a comment of OCSF names nobody, but for the operator's own.
     pub updated_by: String,
 }
 
@@ -112,6 +155,15 @@ pub struct FindingKey {
     pub id: String,
     /// Absent: of whichever product.
     pub product_arn: Option<String>,
+    /// The account that it is about. To be written on, a finding of the newer Security Hub has to be named by it, too.
+    pub account_id: Option<String>,
+}
+
+impl FindingKey {
+    /// Whichever hub has it; none where it has to be asked for in both.
+    pub fn hub(&self) -> Option<Hub> {
+        self.product_arn.as_deref().map(Hub::of)
+    }
 }
 
 /// Who signs the notes that the operator leaves: by it they are known as its own.
@@ -120,10 +172,10 @@ pub const NOTE_AUTHOR: &str = "quarantine-operator";
 /// What is written on a finding. What is absent or empty stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FindingChange {
-    /// At most 512 characters; signed by [`NOTE_AUTHOR`].
+    /// At most 512 characters; signed by [`NOTE_AUTHOR`] in ASFF. In OCSF it is the comment as it is written.
     pub note: Option<String>,
     pub workflow: Option<Workflow>,
-    /// UserDefinedFields, whole: AWS replaces what is there.
+    /// UserDefinedFields, whole: AWS replaces what is there. OCSF has none.
     pub fields: BTreeMap<String, String>,
 }
 
@@ -137,9 +189,19 @@ impl FindingChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unprocessed {
     pub key: FindingKey,
+    /// What was asked for, as the API names it, such as `securityhub:BatchUpdateFindings`.
+    pub operation: &'static str,
     /// AWS' word, such as `FindingNotFound`.
     pub code: String,
     pub message: String,
+}
+
+impl Unprocessed {
+    /// Security Hub CSPM names no account.
+    pub fn is_of(&self, key: &FindingKey) -> bool {
+        let FindingKey { id, product_arn, account_id } = &self.key;
+        *id == key.id && *product_arn == key.product_arn && (account_id.is_none() || *account_id == key.account_id)
+    }
 }
 
 /// A custom action, as Security Hub tells it.

@@ -7,6 +7,7 @@
 //! | [`instance`] | the form of an instance's id; the instances among a finding's resources |
 //! | [`finding`] | what is known of a finding, and what is written on one |
 //! | [`asff`] | a finding of Security Hub CSPM, whoever gave it |
+//! | [`ocsf`] | a finding of the newer Security Hub, whoever gave it; its comment, signed |
 //! | [`json`] | JSON as strict as it must be |
 
 pub mod arn;
@@ -14,6 +15,7 @@ pub mod asff;
 pub mod finding;
 pub mod instance;
 pub mod json;
+pub mod ocsf;
 
 /// Tags, by key.
 pub type Tags = std::collections::BTreeMap<String, String>;

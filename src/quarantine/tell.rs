@@ -3,7 +3,10 @@
 
 use super::{
     context::Context,
-    decide::{about::is_about, findings::change},
+    decide::{
+        about::is_about,
+        finding_change::{change, why_unsaid},
+    },
     world::{Addressee, Saying},
 };
 use crate::{
@@ -45,13 +48,19 @@ async fn tell_through(
 ) -> Vec<(String, Result<(), Problem>)> {
     let read = join_all(findings.iter().map(|told| hub.findings(key_of(told)))).await;
     let mut outcomes = Vec::with_capacity(findings.len());
+    let mut unsaid: BTreeMap<&str, Problem> = BTreeMap::new();
     let mut changes: BTreeMap<FindingChange, Vec<(&Addressee, FindingKey)>> = BTreeMap::new();
     for (told, read) in findings.iter().zip(read) {
         let read = read.and_then(|found| only(told, found));
         match read.and_then(|finding| is_about(&finding, saying).map(|()| finding)) {
             // Under its own product's ARN: the one that the Quarantine names may be another region's.
             Ok(finding) => {
-                let key = FindingKey { id: finding.id.clone(), product_arn: finding.product_arn.clone() };
+                let key = FindingKey {
+                    id: finding.id.clone(),
+                    product_arn: finding.product_arn.clone(),
+                    account_id: Some(finding.account_id.clone()),
+                };
+                unsaid.extend(why_unsaid(&finding, saying).map(|why| (told.key.as_str(), why)));
                 changes.entry(change(&finding, saying)).or_default().push((told, key));
             }
             Err(problem) => outcomes.push((told.key.clone(), Err(problem))),
@@ -65,9 +74,9 @@ async fn tell_through(
         for (told, key) in told {
             let outcome = match &written {
                 Err(problem) => Err(problem.clone()),
-                Ok(unprocessed) => match unprocessed.iter().find(|not| not.key == *key) {
-                    Some(not) => Err(Problem::from_code("securityhub:BatchUpdateFindings", &not.code, &not.message)),
-                    None => Ok(()),
+                Ok(unprocessed) => match unprocessed.iter().find(|not| not.is_of(key)) {
+                    Some(not) => Err(Problem::from_code(not.operation, &not.code, &not.message)),
+                    None => unsaid.remove(told.key.as_str()).map_or(Ok(()), Err),
                 },
             };
             outcomes.push((told.key.clone(), outcome));
@@ -77,7 +86,7 @@ async fn tell_through(
 }
 
 fn key_of(told: &Addressee) -> FindingKey {
-    FindingKey { id: told.finding.id.clone(), product_arn: Some(told.finding.product_arn.clone()) }
+    FindingKey { id: told.finding.id.clone(), product_arn: Some(told.finding.product_arn.clone()), account_id: None }
 }
 
 fn only(told: &Addressee, found: Vec<Finding>) -> Result<Finding, Problem> {

@@ -16,11 +16,13 @@ const FIXTURES: &str = "src/intake/fixtures";
 
 const PRESSED: &[&str] = &["CustomActionRule"];
 const IMPORTED: &[&str] = &["ImportedRule"];
+const NEW_V2: &[&str] = &["NewV2Rule"];
+const IN_PROGRESS_V2: &[&str] = &["InProgressV2Rule"];
 const GUARD_DUTY: &[&str] = &["GuardDutyRule"];
 const NONE: &[&str] = &[];
 
 /// Which rules let each fixture through, with `SETTINGS`.
-const TAKEN: [(&str, &[&str]); 39] = [
+const TAKEN: [(&str, &[&str]); 40] = [
     ("custom-action-china.json", PRESSED),
     ("custom-action-other-account.json", PRESSED),
     ("custom-action-sample.json", PRESSED),
@@ -45,7 +47,7 @@ const TAKEN: [(&str, &[&str]); 39] = [
     ("field/27a-same-finding-member.json", IMPORTED),
     ("field/27b-same-finding-admin.json", IMPORTED),
     ("field/33b-tag-value-null-elsewhere.json", PRESSED),
-    ("field/34-ocsf-imported-v2.json", NONE),
+    ("field/34-ocsf-imported-v2.json", NONE), // no words for severity and status, which Security Hub fills in
     ("field/42-guardduty-tags-as-object.json", GUARD_DUTY),
     ("found/found-unpaired-surrogate.json", NONE), // found by fuzzing, no JSON
     ("guard-duty-access-key.json", NONE),          // no instance
@@ -58,13 +60,17 @@ const TAKEN: [(&str, &[&str]); 39] = [
     ("imported-us-gov.json", NONE),         // its severity has no label
     ("imported.json", IMPORTED),
     ("insight-results.json", NONE), // a custom action on an insight, not on findings
-    ("ocsf-imported-v2.json", NONE),
+    ("ocsf-in-progress.json", IN_PROGRESS_V2),
+    ("ocsf-imported-v2.json", NEW_V2),
     ("README.md", NONE),
 ];
 
 /// Parameters that aren't left at their defaults.
 fn settings() -> BTreeMap<&'static str, Value> {
-    BTreeMap::from([("ImportedSeverities", json!(["HIGH", "CRITICAL"]))])
+    BTreeMap::from([
+        ("ImportedSeverities", json!(["HIGH", "CRITICAL"])),
+        ("NewSeveritiesV2", json!(["High", "Critical"])),
+    ])
 }
 
 fn fixture(name: &str) -> Value {
@@ -239,6 +245,24 @@ fn an_imported_finding_counts_by_its_instances_arn_too_where_its_type_is_misspel
     assert_eq!(with("AwsEc2Instnace", ARN), IMPORTED);
     assert_eq!(with("AwsEc2Instnace", "i-0a1b2c3d4e5f60718"), IMPORTED);
     assert_eq!(with("Other", "arn:aws:s3:::instance"), NONE);
+}
+
+#[test]
+fn the_newer_hubs_rules_take_what_is_new_and_what_somebody_took_up_about_an_instance() {
+    let with =
+        |name: &str, path: &str, value: Value| taken(&changed(name, &[(&format!("/detail/findings/0/{path}"), value)]));
+    let bucket = json!([{"type": "AWS::S3::Bucket", "uid": "arn:aws:s3:::b"}]);
+    for (path, value) in [
+        ("severity", json!("Medium")),
+        ("status", json!("Resolved")),
+        ("metadata/product/name", json!("Inspector")),
+        ("resources", bucket.clone()),
+    ] {
+        assert_eq!(with("ocsf-imported-v2.json", path, value.clone()), NONE, "{path} = {value}");
+    }
+    assert_eq!(with("ocsf-in-progress.json", "severity", json!("Low")), IN_PROGRESS_V2, "a person chooses");
+    assert_eq!(with("ocsf-in-progress.json", "status", json!("Suppressed")), NONE);
+    assert_eq!(with("ocsf-in-progress.json", "resources", bucket), NONE);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod fence;
 mod findings;
 pub mod hub;
 mod hub_changes;
+pub mod hub_v2;
 mod pages;
 mod queues;
 mod reads;

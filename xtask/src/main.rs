@@ -20,7 +20,7 @@ use commands::planted::planted;
 use commands::stack::stack;
 use commands::test::test;
 use commands::tools::{Part, tools};
-use demo::{Way, Wish, clean_up, demo};
+use demo::{Hub, Way, Wish, clean_up, demo};
 use xtask::chart::write_chart;
 use xtask::without::Without;
 
@@ -46,6 +46,9 @@ enum Command {
         /// Only remove from that cluster what a demo that was killed has left in it
         #[arg(long, requires = "context", conflicts_with = "keep")]
         clean_up: bool,
+        /// Whose findings are played with
+        #[arg(long, value_enum, default_value_t = Hub::Cspm)]
+        security_hub: Hub,
         /// Leave everything running afterwards, until Ctrl-C
         #[arg(long)]
         keep: bool,
@@ -107,8 +110,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<()> {
     match command {
         Command::Demo { context: Some(context), clean_up: true, .. } => clean_up(&context),
-        Command::Demo { helm, context, keep, .. } => {
-            demo(&Wish { way: if helm { Way::Helm } else { Way::Kustomize }, context, keep })
+        Command::Demo { helm, security_hub: hub, context, keep, .. } => {
+            demo(&Wish { way: if helm { Way::Helm } else { Way::Kustomize }, hub, context, keep })
         }
         Command::Test { without } => test(&without),
         Command::Check => check(),

@@ -91,13 +91,18 @@ pub fn workflow_update(workflow: Workflow) -> sdk::WorkflowUpdate {
 }
 
 /// From BatchUpdateFindings.
-pub fn unprocessed(given: &sdk::BatchUpdateFindingsUnprocessedFinding) -> Result<Unprocessed, Problem> {
+pub fn unprocessed(
+    operation: &'static str,
+    given: &sdk::BatchUpdateFindingsUnprocessedFinding,
+) -> Result<Unprocessed, Problem> {
     let named = given.finding_identifier();
     Ok(Unprocessed {
         key: FindingKey {
             id: required("the id of an unprocessed finding", named.and_then(|named| named.id()))?,
             product_arn: named.and_then(|named| named.product_arn()).map(str::to_owned),
+            account_id: None,
         },
+        operation,
         code: given.error_code().unwrap_or_default().to_owned(),
         message: given.error_message().unwrap_or_default().to_owned(),
     })

@@ -3,6 +3,7 @@
 
 pub mod ec2;
 pub mod finding;
+pub mod ocsf;
 pub mod queue;
 
 use super::problem::{Disposition, Problem};

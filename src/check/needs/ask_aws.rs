@@ -214,18 +214,35 @@ fn changes(class: &QuarantineClass, interface: &Interface, groups: &[SecurityGro
     changes
 }
 
-/// Whether Security Hub lets findings be read there. Whether it lets them be changed can't be asked without changing one.
+/// Whether Security Hub lets findings be read there, the older one or the newer. Whether it lets them be changed can't be
+/// asked without changing one.
 async fn hub(sessions: &Sessions, partition: &str, place: &Place) -> Answer {
     let what = format!("Security Hub, {}", policy::at(place));
     let Place { account_id, region, .. } = place;
     let id = format!("arn:{partition}:securityhub:{region}:{account_id}:quarantine-operator/check");
-    let asked = async { sessions.security_hub(place).await?.findings(FindingKey { id, product_arn: None }).await };
-    match asked.await {
-        Ok(_) => Answer::ok(
-            what,
-            "securityhub:GetFindings. Whether findings may be changed can't be asked without changing one.",
-        ),
-        Err(problem) => Answer::refused(what, &problem),
+    let asked = async |product: &str| {
+        let product_arn = Some(format!("arn:{partition}:securityhub:{region}::{product}/aws/guardduty"));
+        let key = FindingKey { id: id.clone(), product_arn, account_id: None };
+        sessions.security_hub(place).await?.findings(key).await
+    };
+    let read = |hubs: &str, not: &str| {
+        Answer::ok(
+            &what,
+            format!(
+                "securityhub:GetFindings, in {hubs}. Whether they may be changed can't be asked without changing one.{not}"
+            ),
+        )
+    };
+    let (cspm, newer) = tokio::join!(asked("product"), asked("productv2"));
+    match (cspm, newer) {
+        (Ok(_), Ok(_)) => read("both Security Hubs", ""),
+        (Ok(_), Err(problem)) => {
+            read("Security Hub CSPM", &format!(" Those of the newer Security Hub aren't: {}", problem.message))
+        }
+        (Err(problem), Ok(_)) => {
+            read("the newer Security Hub", &format!(" Those of Security Hub CSPM aren't: {}", problem.message))
+        }
+        (Err(problem), Err(_)) => Answer::refused(what, &problem),
     }
 }
 

@@ -1,12 +1,13 @@
 //! What a source wants, and what it refuses.
 
-use super::fixtures::{ACTION, PRODUCT, VPC, event, filter, imported_by, spec, with};
+use super::fixtures::{ACTION, PRODUCT, VPC, event, filter, imported_by, pressed_by_status, spec, with};
 use crate::{
     api::{Accept, FindingFilter, FindingSourceSpec, RecordState, Severity, TagSelector},
     intake::{
         Event,
         accept::{By, Verdict, accept, accept_instance},
     },
+    model::ocsf::{Left, comment},
 };
 use serde_json::json;
 
@@ -208,7 +209,67 @@ fn tags_that_the_finding_does_not_tell_are_doubted_and_other_ones_are_unwanted()
 fn filters_of_places_do_not_bind_a_person() {
     let narrow =
         FindingFilter { vpc_ids: vec!["vpc-00000000".to_owned()], regions: vec!["us-east-1".to_owned()], ..filter() };
-    let accept = Accept { custom_action_arns: vec![ACTION.to_owned()], imported: Some(narrow), guard_duty: None };
+    let accept = Accept { custom_action_arns: vec![ACTION.to_owned()], imported: Some(narrow), ..Accept::default() };
     let spec = FindingSourceSpec { accept: Some(accept), ..spec() };
     assert_eq!(verdict(&spec, &event("custom-action")), accepted(By::Person));
+}
+
+#[test]
+fn the_filter_of_imported_findings_is_one_for_both_hubs_whichever_it_names() {
+    let newer = event("ocsf-imported-v2");
+    for product in [PRODUCT.to_owned(), PRODUCT.replace("product/", "productv2/")] {
+        let spec = imported_by(FindingFilter { product_arns: vec![product], ..filter() });
+        assert_eq!(verdict(&spec, &newer), accepted(By::Automatic));
+        assert_eq!(verdict(&spec, &event("imported")), accepted(By::Automatic));
+    }
+    let low = imported_by(FindingFilter { severities: vec![Severity::Low], ..filter() });
+    is_unwanted(verdict(&low, &newer), "Its severity");
+    let of = |prefix: &str| imported_by(FindingFilter { type_prefixes: vec![prefix.to_owned()], ..filter() });
+    assert_eq!(verdict(&of("Backdoor:EC2/"), &newer), accepted(By::Automatic));
+    is_unwanted(verdict(&of("Trojan:EC2/"), &newer), "Its types");
+    is_unwanted(verdict(&imported_by(filter()), &in_progress(None)), "Its workflow status isn't NEW");
+    is_unwanted(verdict(&imported_by(filter()), &with("ocsf-imported-v2", "status_id", json!(5))), "Its record state");
+}
+
+fn in_progress(comment: Option<&str>) -> Event {
+    let mut event = with("ocsf-imported-v2", "status_id", json!(2));
+    if let Some(comment) = comment {
+        let body = super::fixtures::changed("ocsf-imported-v2", |event| {
+            event["detail"]["findings"][0]["status_id"] = json!(2);
+            event["detail"]["findings"][0]["comment"] = json!(comment);
+        });
+        event = super::fixtures::read(&body);
+    }
+    event
+}
+
+#[test]
+fn in_progress_is_a_press_where_the_source_takes_it_and_somebody_else_set_it() {
+    let spec = pressed_by_status(filter());
+    assert_eq!(verdict(&spec, &in_progress(None)), accepted(By::Status));
+    assert_eq!(verdict(&spec, &in_progress(Some("I take it."))), accepted(By::Status));
+    let since = comment("i-1 is released.", Left::Otherwise);
+    assert_eq!(verdict(&spec, &in_progress(Some(&since))), accepted(By::Status), "set after the operator wrote");
+    let own = comment("i-1 is contained.", Left::InProgress);
+    is_unwanted(verdict(&spec, &in_progress(Some(&own))), "The source has no accept.imported");
+    is_unwanted(verdict(&spec, &event("ocsf-imported-v2")), "The source has no accept.imported");
+    is_unwanted(verdict(&spec, &with("imported", "Workflow", json!({ "Status": "NOTIFIED" }))), "The source has no");
+    is_unwanted(verdict(&self::spec(), &in_progress(None)), "Its workflow status isn't NEW");
+}
+
+#[test]
+fn a_press_by_status_passes_the_sources_filter_for_it() {
+    let other = FindingFilter { product_arns: vec![PRODUCT.replace("guardduty", "inspector")], ..filter() };
+    is_unwanted(verdict(&pressed_by_status(other), &in_progress(None)), "Its product");
+    let regions = FindingFilter { regions: vec!["us-east-1".to_owned()], ..filter() };
+    is_unwanted(
+        verdict(&pressed_by_status(regions), &in_progress(None)),
+        "Instance i-0a1b2c3d4e5f60718 lies in region",
+    );
+    let mut elsewhere = in_progress(None);
+    elsewhere.findings[0].instances[0].account_id = "999999999999".to_owned();
+    match verdict(&pressed_by_status(filter()), &elsewhere) {
+        Verdict::Refused { why } => assert!(why.contains("speaks for its own account only"), "{why}"),
+        other => panic!("{other:?}"),
+    }
 }

@@ -36,10 +36,10 @@ pub fn assert_references_fit(findings: &[FindingReference]) {
             && parts[2] == "securityhub"
             && parts[3].bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
             && parts[4].bytes().all(|byte| byte.is_ascii_digit())
-            && parts[5..]
-                .join(":")
-                .strip_prefix("product/")
-                .is_some_and(|rest| !rest.is_empty() && !rest.contains('\n'));
+            && ["product/", "productv2/"].into_iter().any(|begins| {
+                let product = parts[5..].join(":");
+                product.strip_prefix(begins).is_some_and(|rest| !rest.is_empty() && !rest.contains('\n'))
+            });
         assert!(form, "the product {product_arn}");
         let twice = findings[..index].iter().any(|other| other.id == *id && other.product_arn == *product_arn);
         assert!(!twice, "{id} is listed twice");

@@ -85,6 +85,7 @@ pub fn spec() -> FindingSourceSpec {
         accept: Some(Accept {
             custom_action_arns: vec![ACTION.to_owned()],
             imported: Some(filter()),
+            in_progress: None,
             guard_duty: Some(FindingFilter::default()),
         }),
         template: QuarantineTemplate {
@@ -106,6 +107,12 @@ pub fn filter() -> FindingFilter {
 
 pub fn imported_by(filter: FindingFilter) -> FindingSourceSpec {
     let accept = Accept { imported: Some(filter), ..Accept::default() };
+    FindingSourceSpec { accept: Some(accept), ..spec() }
+}
+
+/// A source that takes the status In Progress for a press, and nothing else.
+pub fn pressed_by_status(filter: FindingFilter) -> FindingSourceSpec {
+    let accept = Accept { in_progress: Some(filter), ..Accept::default() };
     FindingSourceSpec { accept: Some(accept), ..spec() }
 }
 

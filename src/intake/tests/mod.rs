@@ -7,6 +7,7 @@
 //! | `accepting` | what a source wants, and what it refuses |
 //! | `crowding` | who is told of what makes nothing, and how many instances of one finding become active |
 //! | `planning`, `making` | what is made of an event, and what becomes of its message |
+//! | `newer_hub` | what is made of events of the newer Security Hub, beside those of the older one |
 //! | `remembering` | which releases a source remembers, and for how long |
 //! | `properties` | whatever stands around, the instances are found, and what is made fits the API server's rules |
 //! | `mutation` | messages that were changed at random: nothing panics, and nothing is deleted that wasn't understood |
@@ -22,6 +23,7 @@ mod fixtures;
 mod making;
 mod mutate;
 mod mutation;
+mod newer_hub;
 mod oracle;
 mod parsing;
 mod planning;

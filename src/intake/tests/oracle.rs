@@ -24,6 +24,17 @@ pub fn objection(event: &Value) -> Option<String> {
             };
             findings.iter().find_map(lacking).map(|field| format!("a finding without {field}"))
         }
+        ("aws.securityhub", "Findings Imported V2") => {
+            let lacking = |finding: &Value| {
+                ["/finding_info/uid", "/metadata/product/uid", "/cloud/account/uid"]
+                    .into_iter()
+                    .find(|path| finding.pointer(path).and_then(Value::as_str).is_none_or(str::is_empty))
+            };
+            match list(&event["detail"]["findings"]) {
+                [] => Some("no findings".to_owned()),
+                findings => findings.iter().find_map(lacking).map(|path| format!("a finding without {path}")),
+            }
+        }
         ("aws.guardduty", "GuardDuty Finding") => ["id", "accountId", "type", "region"]
             .into_iter()
             .find(|field| event["detail"][field].as_str().is_none())
@@ -38,7 +49,8 @@ pub fn places(event: &Value) -> Vec<Places> {
         return vec![of_guard_duty(&event["detail"])];
     }
     let findings = event["detail"]["findings"].as_array().map(Vec::as_slice).unwrap_or_default();
-    findings.iter().map(of_security_hub).collect()
+    let of = if event["detail-type"] == "Findings Imported V2" { of_newer_hub } else { of_security_hub };
+    findings.iter().map(of).collect()
 }
 
 /// Of one id: where ARNs say that it lies, and where no more than its surroundings do.
@@ -116,6 +128,30 @@ fn partition_in(arn: &str) -> String {
         }
         _ => String::new(),
     }
+}
+
+fn of_newer_hub(finding: &Value) -> Places {
+    let mut found = Collected::default();
+    for resource in list(&finding["resources"]) {
+        let region = first([word(&resource["region"]), word(&finding["cloud"]["region"])]);
+        let partition = first([
+            word(&resource["cloud_partition"]),
+            first([partition_in(&word(&finding["metadata"]["product"]["uid"])), partition_of(&region).to_owned()]),
+        ]);
+        let owner = word(&resource["owner"]["account"]["uid"]);
+        let certain = !owner.is_empty();
+        let place = [partition, region, first([owner, word(&finding["cloud"]["account"]["uid"])])];
+        let is_instance = TYPES.contains(&word(&resource["type"]).as_str());
+        let ids = [word(&resource["uid_alt"]), word(&resource["uid"])];
+        let whole = |id: &&String| {
+            let parts: Vec<&str> = id.splitn(6, ':').collect();
+            matches!(parts[..], ["arn", partition, "ec2", region, account_id, path]
+                if path.strip_prefix("instance/").is_some_and(|id| is_sound(id, partition, region, account_id)))
+        };
+        let id = ids.iter().find(whole).or_else(|| ids.iter().find(|id| is_hex_id(id, "i-"))).unwrap_or(&ids[1]);
+        found.add(id, is_instance.then(|| (place.clone(), certain)));
+    }
+    found.in_one_place()
 }
 
 fn of_security_hub(finding: &Value) -> Places {

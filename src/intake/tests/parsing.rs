@@ -156,11 +156,20 @@ fn guardduty_says_what_is_archived() {
 }
 
 #[test]
-fn events_in_ocsf_are_named_unsupported() {
-    let why = why(&body("ocsf-imported-v2"));
-    assert!(why.contains("'Findings Imported V2'") && why.contains("not supported"), "{why}");
-    let other = changed("ocsf-imported-v2", |event| event["detail-type"] = json!("Findings Custom Action V2"));
-    assert!(self::why(&other).contains("not supported"));
+fn a_finding_of_the_newer_hub_tells_what_one_of_the_older_tells() {
+    let event = event("ocsf-imported-v2");
+    assert_eq!((&event.trigger, event.time), (&Trigger::Imported, at("2026-03-02T09:15:30Z")));
+    let finding = &event.findings[0];
+    assert_eq!(finding.product_arn.as_deref(), Some("arn:aws:securityhub:eu-central-1::productv2/aws/guardduty"));
+    assert!(finding.id.starts_with("arn:aws:guardduty:eu-central-1:211122223344:detector/"), "{}", finding.id);
+    assert_eq!((finding.account_id.as_str(), finding.region.as_deref()), ("211122223344", Some("eu-central-1")));
+    assert_eq!((finding.severity, finding.workflow), (Some(Severity::High), Workflow::New));
+    assert_eq!(finding.types, ["Backdoor:EC2/C&CActivity.B!DNS"]);
+    assert_eq!(finding.updated_at, Some(at("2026-03-02T09:10:21.204Z")));
+    assert_eq!(finding.record_state, RecordState::Active);
+    assert_eq!(ids("ocsf-imported-v2"), ["arn:aws:ec2:eu-central-1:211122223344:instance/i-0a1b2c3d4e5f60718"]);
+    let sample = with("ocsf-imported-v2", "finding_info", json!({ "uid": "a", "title": "[SAMPLE] A bot" }));
+    assert!(sample.findings[0].sample);
 }
 
 #[test]
@@ -302,14 +311,12 @@ fn what_nobody_reads_may_be_whatever_json_allows() {
 fn every_fixture_is_read_unless_its_name_says_otherwise() {
     for (name, body) in all() {
         let other = [
-            "ocsf-imported-v2",
             "insight-results",
             "guard-duty-coverage",
             "01-lbc-alb-rule",
             "01b-lbc-nlb-rule",
             "18-sns-envelope",
             "18b-input-transformer-string",
-            "34-ocsf-imported-v2",
         ]
         .contains(&name.as_str());
         if !name.starts_with("found-") {

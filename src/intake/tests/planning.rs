@@ -44,7 +44,7 @@ pub fn exists(change: impl FnOnce(&mut Existing)) -> InstanceFacts {
 
 /// What is made, where that is all and the message may go then.
 #[track_caller]
-fn made(plan: Plan) -> Quarantine {
+pub fn made(plan: Plan) -> Quarantine {
     assert!(matches!(plan.fate, Fate::Delete(_)), "{plan:?}");
     match <[Step; 1]>::try_from(plan.steps) {
         Ok([Step::Create(quarantine)]) => *quarantine,
@@ -53,7 +53,7 @@ fn made(plan: Plan) -> Quarantine {
 }
 
 #[track_caller]
-fn is_suspended(plan: Plan, because: &str) {
+pub fn is_suspended(plan: Plan, because: &str) {
     let spec = made(plan).spec;
     let reason = spec.reason.expect("a reason");
     assert!(spec.suspend && reason.contains(because) && reason.contains("set suspend: false"), "{reason}");

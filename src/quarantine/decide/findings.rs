@@ -17,7 +17,7 @@ use crate::{
         QuarantineClass, Reason, ReleasePolicy, SecurityHub, Time, WorkflowStatus,
     },
     aws::{Place, problem::Problem},
-    model::finding::{Finding, FindingChange, NOTE_AUTHOR, Workflow},
+    model::finding::Workflow,
     quarantine::world::{Action, ActionKind, Addressee, Again, FinalizerStep, Saying},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -33,9 +33,6 @@ const FAILED_AFTER: Duration = Duration::from_secs(300);
 
 /// A note's Text has at most 512 characters ("NoteUpdate", AWS Security Hub API Reference).
 const NOTE_ROOM: usize = 512;
-
-/// Where the outcome goes when the note is somebody else's. A field's value has at most 1,024 characters.
-const FIELD: &str = "quarantine-operator.dev/outcome";
 
 /// The outcome, as findings are told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,26 +81,6 @@ pub fn tell_of_release(draft: &mut Draft<'_>, step: FinalizerStep) -> FinalizerS
     draft.notes.retain(|note| !matches!(note.reason, Reason::Released | Reason::Retained));
     draft.again = Again::After(rest.unwrap_or_default().min(RETRY));
     FinalizerStep::Keep
-}
-
-/// What is written on a finding that reads so: somebody else's note stays, and only what is NEW moves on.
-pub fn change(finding: &Finding, saying: &Saying) -> FindingChange {
-    let mut change = FindingChange {
-        workflow: saying.workflow.filter(|_| finding.workflow == Workflow::New),
-        ..FindingChange::default()
-    };
-    let Some(note) = &saying.note else { return change };
-    match &finding.note {
-        Some(others) if others.updated_by != NOTE_AUTHOR && !others.text.is_empty() => {
-            if finding.fields.get(FIELD) != Some(note) {
-                change.fields = finding.fields.clone();
-                change.fields.insert(FIELD.to_owned(), note.clone());
-            }
-        }
-        Some(ours) if ours.text == *note => {}
-        Some(_) | None => change.note = Some(note.clone()),
-    }
-    change
 }
 
 /// Who is to be told, and as whose class says.
@@ -164,6 +141,13 @@ impl<'a> Telling<'a> {
                     told.reason = None;
                     told.message = None;
                 }
+                // Nothing to try again, until there is something else to say.
+                (Some(Err(problem)), _) if problem.reason == Reason::FindingHasComment => {
+                    told.told = Some(saying.word.clone());
+                    told.told_at = None;
+                    told.reason = Some(problem.reason.as_str());
+                    told.message = Some(why_not(&problem));
+                }
                 (Some(Err(problem)), _) | (None, Err(problem)) => {
                     told.reason = Some(problem.reason.as_str());
                     told.message = Some(why_not(&problem));
@@ -208,8 +192,15 @@ impl<'a> Telling<'a> {
         if !failing.is_empty() {
             let message =
                 format!("{} of {} findings can't be told: {}", failing.len(), self.addressed.len(), failing.join(" "));
-            let about_others = draft.status.findings.iter().any(is_not_about);
-            let reason = if about_others { Reason::FindingNotAboutInstance } else { Reason::FindingNotUpdated };
+            let findings = &draft.status.findings;
+            let mut failed = findings.iter().filter(|told| told.message.is_some());
+            let reason = if findings.iter().any(is_not_about) {
+                Reason::FindingNotAboutInstance
+            } else if failed.all(|told| told.reason == Some(Reason::FindingHasComment.as_str())) {
+                Reason::FindingHasComment
+            } else {
+                Reason::FindingNotUpdated
+            };
             let not = Aspect::new(false, reason, bounded(&message, 4096));
             if before(draft, ConditionType::FindingUpdated).is_none_or(|before| before.status != ConditionStatus::False)
             {

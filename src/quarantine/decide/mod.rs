@@ -21,6 +21,7 @@ mod automatic;
 mod conditions;
 mod containment;
 mod draft;
+pub mod finding_change;
 pub mod findings;
 mod group;
 pub mod holders;

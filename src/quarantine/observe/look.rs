@@ -61,7 +61,7 @@ pub async fn look(context: &Context, facts: &mut Facts) -> Sight {
 
 async fn ask_security_hub(context: &Context, ask: &Ask) -> Result<Vec<Finding>, Problem> {
     let Ask { place, id, product_arn } = ask.clone();
-    context.sessions.security_hub(&place).await?.findings(FindingKey { id, product_arn }).await
+    context.sessions.security_hub(&place).await?.findings(FindingKey { id, product_arn, account_id: None }).await
 }
 
 /// A look through the class's present role; where that can't be assumed and something is held, through the recorded one.

@@ -2,6 +2,7 @@
 //! Security Hub and SQS over HTTP.
 
 mod automatic;
+mod newer_hub;
 mod sources;
 pub mod stage;
 mod targets;

@@ -9,6 +9,7 @@
 //! | `figures` | what a burst took. Printed, never asserted |
 //! | `burst`, `killed`, `away` | nothing disturbs it; the operator dies ten times; the API server is away for two minutes |
 //! | `events` | what a source says in events |
+//! | `ocsf` | a finding of the newer Security Hub |
 
 mod away;
 mod burst;
@@ -16,5 +17,6 @@ mod events;
 mod figures;
 mod killed;
 mod messages;
+mod ocsf;
 mod stage;
 mod witness;

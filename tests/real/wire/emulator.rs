@@ -51,13 +51,15 @@ pub fn all_calls(account: &str) -> Vec<Value> {
     calls.into_iter().filter(|call| call["account"] == account).collect()
 }
 
-/// The calls of `account` that IAM refused, by action, in their order.
+/// The calls of `account` that IAM refused, by action, in their order. Reading the newer Security Hub isn't one: where it is
+/// off, it answers with the same code.
 pub fn refused_by_iam(account: &str) -> Vec<String> {
     let codes = ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"];
     let calls = admin("GET", "calls", &Value::Null)["calls"].take();
     let calls = calls.as_array().expect("/_emulator/calls answers a list of calls").iter();
     let refused = calls.filter(|call| call["account"] == account && codes.iter().any(|code| call["code"] == *code));
-    refused.map(|call| call["action"].as_str().unwrap_or_default().to_owned()).collect()
+    let actions = refused.map(|call| call["action"].as_str().unwrap_or_default().to_owned());
+    actions.filter(|action| action != "GetFindingsV2").collect()
 }
 
 /// Says of an interface what no EC2 call can: that a service manages it, or that it is a trunk.
@@ -93,6 +95,13 @@ pub fn send_event(account: &str, event: &Value) {
     let answer = http("POST", "/", "application/x-amz-json-1.1", &headers, &body);
     let answer: Value = serde_json::from_str(&answer).expect("EventBridge answers JSON");
     assert_eq!(answer["FailedEntryCount"], 0, "{answer}");
+}
+
+/// A product puts these OCSF findings into the newer Security Hub of that account.
+pub fn import_findings_v2(account: &str, findings: &[Value]) {
+    let given = json!({"account": account, "region": super::account::REGION, "findings": findings});
+    let answer = admin("POST", "security-hub/import-v2", &given);
+    assert_eq!(answer["metadataUids"].as_array().map(Vec::len), Some(findings.len()), "{answer}");
 }
 
 /// Asks CloudFormation for a stack in eu-central-1, whose template may make roles.

@@ -46,7 +46,7 @@ async fn behind_a_closed_fence_no_changing_call_is_sent_and_no_message_received(
     is_refused(ec2.authorize_ingress(&group[0], &rules).await, "ec2:AuthorizeSecurityGroupIngress");
     is_refused(ec2.revoke_ingress(&group[0], &rules).await, "ec2:RevokeSecurityGroupIngress");
     is_refused(ec2.revoke_egress(&group[0], &rules).await, "ec2:RevokeSecurityGroupEgress");
-    let finding = [FindingKey { id: "a".to_owned(), product_arn: Some("b".to_owned()) }];
+    let finding = [FindingKey { id: "a".to_owned(), product_arn: Some("b".to_owned()), account_id: None }];
     let change = FindingChange { note: Some("Contained.".to_owned()), ..FindingChange::default() };
     is_refused(hub.update(&finding, &change).await, "securityhub:BatchUpdateFindings");
     is_refused(hub.create_custom_action("a", "a", "a").await, "securityhub:CreateActionTarget");

@@ -8,7 +8,7 @@ use futures::future::join_all;
 use quarantine_operator::api::{Reason, RecordState, Severity};
 use quarantine_operator::aws::{Disposition, Place, Problem, Role, SecurityHub, Sessions};
 use quarantine_operator::model::{
-    finding::{Finding, FindingKey, FindingNote, Workflow},
+    finding::{Finding, FindingKey, FindingNote, InProgress, Workflow},
     instance::NamedInstance,
 };
 use serde_json::{Value, json};
@@ -42,6 +42,7 @@ async fn a_finding_tells_its_instance_behind_other_resources_and_what_people_did
         severity: Some(Severity::High),
         record_state: RecordState::Active,
         workflow: Workflow::Notified,
+        in_progress: InProgress::No,
         sample: false,
         updated_at: Some("2026-01-02T03:04:05.678Z".parse().unwrap()),
         note: Some(FindingNote { text: "I look at it.".to_owned(), updated_by: "jane".to_owned() }),
@@ -75,7 +76,8 @@ async fn findings_of_all_pages_are_found() {
     let hub = Hub::fresh().await;
     let products: Vec<String> = (0..101).map(|number| product(&format!("vendor/product-{number}"))).collect();
     hub.import(products.iter().map(|product| hub.finding_of(product, "finding-1")));
-    let found = hub.hub.findings(FindingKey { id: "finding-1".to_owned(), product_arn: None }).await.unwrap();
+    let found =
+        hub.hub.findings(FindingKey { id: "finding-1".to_owned(), product_arn: None, account_id: None }).await.unwrap();
     let mut of: Vec<String> = found.into_iter().filter_map(|finding| finding.product_arn).collect();
     of.sort();
     let mut expected = products;
@@ -102,9 +104,9 @@ async fn fifty_who_ask_at_once_share_calls_of_at_most_twenty_ids_and_each_gets_i
 #[tokio::test]
 async fn the_same_id_of_two_products_is_asked_for_in_one_call_and_told_apart() {
     let hub = Hub::fresh().await;
-    let of = |name: &str| FindingKey { id: "finding-1".to_owned(), product_arn: Some(product(name)) };
+    let of = |name: &str| FindingKey { id: "finding-1".to_owned(), product_arn: Some(product(name)), account_id: None };
     hub.import(["aws/guardduty", "aws/inspector"].map(|name| hub.finding_of(&product(name), "finding-1")));
-    let either = FindingKey { id: "finding-1".to_owned(), product_arn: None };
+    let either = FindingKey { id: "finding-1".to_owned(), product_arn: None, account_id: None };
     let keys = [of("aws/guardduty"), of("aws/inspector"), of("aws/macie"), either];
     let found = join_all(keys.map(|key| hub.hub.findings(key))).await;
     let products = |found: &Result<Vec<Finding>, Problem>| {

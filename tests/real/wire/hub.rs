@@ -77,7 +77,7 @@ pub fn product(name: &str) -> String {
 }
 
 pub fn key(id: &str) -> FindingKey {
-    FindingKey { id: id.to_owned(), product_arn: Some(product("aws/guardduty")) }
+    FindingKey { id: id.to_owned(), product_arn: Some(product("aws/guardduty")), account_id: None }
 }
 
 pub fn instance(account: &str, id: &str) -> Value {

@@ -43,7 +43,7 @@ async fn what_a_change_does_not_name_stays_as_it_is() {
 async fn a_finding_that_cannot_be_changed_is_told_and_holds_up_none_of_the_others() {
     let hub = Hub::fresh().await;
     hub.import([hub.finding("finding-1")]);
-    let without_product = FindingKey { id: "finding-2".to_owned(), product_arn: None };
+    let without_product = FindingKey { id: "finding-2".to_owned(), product_arn: None, account_id: None };
     let keys = [key("gone"), without_product.clone(), key("finding-1")];
     let mut left = hub.hub.update(&keys, &note("Held.")).await.unwrap();
     left.sort_by(|one, other| one.key.cmp(&other.key));

@@ -127,7 +127,7 @@ async fn the_services_of_a_place_share_its_role_and_its_check() {
     let (ec2, hub, sqs) =
         tokio::join!(pair.sessions.ec2(&place), pair.sessions.security_hub(&place), pair.sessions.sqs(&place));
     ec2.unwrap().groups_named("isolation").await.unwrap();
-    let key = FindingKey { id: "finding-1".to_owned(), product_arn: None };
+    let key = FindingKey { id: "finding-1".to_owned(), product_arn: None, account_id: None };
     let not_enabled = hub.unwrap().findings(key).await.unwrap_err();
     let no_queue = sqs.unwrap().queue(&format!("{}/{}/findings", endpoint(), pair.target)).await.unwrap_err();
     assert_eq!((not_enabled.reason, no_queue.reason), (Reason::AccessDenied, Reason::QueueNotFound));

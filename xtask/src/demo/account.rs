@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 
 use super::aws::Aws;
+use super::hub::Hub;
 use super::narrator::Shell;
 use super::operator::service_account;
 use super::scene::scenario;
@@ -19,34 +20,33 @@ pub struct Account {
     pub role_arn: String,
     pub queue_url: String,
     pub dead_letter_queue_url: String,
-    pub custom_action_arn: String,
+    /// None: no custom action fills the queue.
+    pub custom_action_arn: Option<String>,
 }
 
 impl Account {
-    pub fn make(stage: &Stage, aws: &Aws, shell: &Shell) -> Result<Self> {
-        aws.tell(&["securityhub", "enable-security-hub", "--no-enable-default-standards"], shell)?;
+    pub fn make(hub: Hub, stage: &Stage, aws: &Aws, shell: &Shell) -> Result<Self> {
+        aws.tell(hub.enable(), shell)?;
         let provider = format!("arn:aws:iam::{}:oidc-provider/{OIDC_PROVIDER}", aws.account);
         let provider = format!("ParameterKey=OidcProviderArn,ParameterValue={provider}");
         let namespace = stage.namespaces.operator;
         let namespace = format!("ParameterKey=ServiceAccountNamespace,ParameterValue={namespace}");
-        aws.tell(
-            &[
-                "cloudformation",
-                "create-stack",
-                "--stack-name",
-                NAME,
-                "--template-body",
-                TEMPLATE,
-                "--capabilities",
-                "CAPABILITY_NAMED_IAM",
-                "--parameters",
-                "ParameterKey=ManagedGroups,ParameterValue=true",
-                "ParameterKey=Trust,ParameterValue=IRSA",
-                &provider,
-                &namespace,
-            ],
-            shell,
-        )?;
+        let create = [
+            "cloudformation",
+            "create-stack",
+            "--stack-name",
+            NAME,
+            "--template-body",
+            TEMPLATE,
+            "--capabilities",
+            "CAPABILITY_NAMED_IAM",
+            "--parameters",
+            "ParameterKey=ManagedGroups,ParameterValue=true",
+            "ParameterKey=Trust,ParameterValue=IRSA",
+            &provider,
+            &namespace,
+        ];
+        aws.tell(&[&create, hub.parameters()].concat(), shell)?;
         aws.tell(&["cloudformation", "wait", "stack-create-complete", "--stack-name", NAME], shell)?;
         let outputs = aws.show(
             &[
@@ -65,7 +65,7 @@ impl Account {
             role_arn: output(&outputs, "OperatorRoleArn")?,
             queue_url: output(&outputs, "QueueUrl")?,
             dead_letter_queue_url: output(&outputs, "DeadLetterQueueUrl")?,
-            custom_action_arn: output(&outputs, "CustomActionArn")?,
+            custom_action_arn: output(&outputs, "CustomActionArn").ok(),
         };
         account.ensure_trusts(&service_account(stage), aws)?;
         scenario(stage, &aws.region, &["enforce"], shell)?;

@@ -6,6 +6,7 @@ mod account;
 mod aws;
 mod finding;
 mod groups;
+mod hub;
 mod install;
 mod narrator;
 mod operator;
@@ -29,6 +30,7 @@ use crate::commands::cargo::{OPERATOR_COST, build_operator, cold};
 use crate::commands::stack::offer;
 use account::Account;
 use aws::Aws;
+pub use hub::Hub;
 pub use install::Way;
 use narrator::Narrator;
 use operator::Operator;
@@ -39,13 +41,14 @@ use story::Story;
 /// What a person asked for.
 pub struct Wish {
     pub way: Way,
+    pub hub: Hub,
     /// A cluster that is there, instead of a stack of the demo's own.
     pub context: Option<String>,
     pub keep: bool,
 }
 
 pub fn demo(wish: &Wish) -> Result<()> {
-    let Wish { way, ref context, keep } = *wish;
+    let Wish { way, hub, ref context, keep } = *wish;
     let mut setup = match context {
         None => StackOptions::default().setup(),
         Some(_) => Setup { tools: Vec::new(), emulator: true },
@@ -80,7 +83,7 @@ pub fn demo(wish: &Wish) -> Result<()> {
     }
     // Declared after the stage, and so stopped before it.
     let mut operator = None;
-    let told = tell(way, &stage, &binary, &mut operator, &mut narrator);
+    let told = tell(way, hub, &stage, &binary, &mut operator, &mut narrator);
     if keep {
         narrator.close();
         if let Err(error) = &told {
@@ -126,6 +129,7 @@ fn leave(guest: &Guest, operator: &mut Option<Operator>, narrator: &mut Narrator
 
 fn tell(
     way: Way,
+    hub: Hub,
     stage: &Stage,
     binary: &Path,
     operator: &mut Option<Operator>,
@@ -133,7 +137,7 @@ fn tell(
 ) -> Result<()> {
     let aws = Aws::new(stage, SAMPLE_REGION)?;
     let account = narrator.step("AWS: a role, a queue and the rule that fills it, by CloudFormation", |shell| {
-        Account::make(stage, &aws, shell)
+        Account::make(hub, stage, &aws, shell)
     })?;
     narrator.step("Kubernetes: the custom resources, and the operator's rights", |shell| {
         way.install(stage, &account.role_arn, shell)
@@ -142,6 +146,6 @@ fn tell(
         Operator::start(binary, stage, &aws.region, &account.role_arn, shell)
     })?;
     let operator = operator.insert(running);
-    let story = Story::open(stage, &aws, &account, narrator);
+    let story = Story::open(hub, stage, &aws, &account, narrator);
     story.and_then(|story| story.tell(narrator)).map_err(|error| operator.explain(error))
 }

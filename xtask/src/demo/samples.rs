@@ -14,6 +14,7 @@ use super::stage::Stage;
 pub const NAMESPACE: &str = "deploy/samples/namespace.yaml";
 pub const CLASS: &str = "deploy/samples/quarantineclass.yaml";
 pub const SOURCE: &str = "deploy/samples/findingsource.yaml";
+pub const SOURCE_V2: &str = "deploy/samples/findingsource-v2.yaml";
 pub const QUARANTINE: &str = "deploy/samples/quarantine.yaml";
 pub const QUARANTINE_BY_FINDING: &str = "deploy/samples/quarantine-by-finding.yaml";
 

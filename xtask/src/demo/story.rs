@@ -10,8 +10,9 @@ use super::account::Account;
 use super::aws::Aws;
 use super::finding::Finding;
 use super::groups::{self, Groups};
+use super::hub::Hub;
 use super::narrator::{Narrator, Shell};
-use super::samples::{CLASS, NAMESPACE, QUARANTINE, QUARANTINE_BY_FINDING, SOURCE, Samples};
+use super::samples::{CLASS, NAMESPACE, QUARANTINE, QUARANTINE_BY_FINDING, Samples};
 use super::scene::Scene;
 use super::stage::Stage;
 
@@ -26,6 +27,7 @@ const SAMPLE_QUEUE: &str = "https://sqs.eu-central-1.amazonaws.com/111122223333/
 const SOURCE_NAME: &str = "security-hub";
 
 pub struct Story<'a> {
+    hub: Hub,
     stage: &'a Stage,
     aws: &'a Aws,
     account: &'a Account,
@@ -35,14 +37,20 @@ pub struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub fn open(stage: &'a Stage, aws: &'a Aws, account: &'a Account, narrator: &mut Narrator) -> Result<Self> {
+    pub fn open(
+        hub: Hub,
+        stage: &'a Stage,
+        aws: &'a Aws,
+        account: &'a Account,
+        narrator: &mut Narrator,
+    ) -> Result<Self> {
         narrator.step("Make an EC2 instance with two interfaces of different groups", |shell| {
             let scene = Scene::set(stage, &aws.region, shell)?;
             let before = scene.groups()?;
             shell.show(&groups::table(&[("before", &before)]));
             let (region, instance_id) = (scene.region.clone(), scene.instance_id.clone());
             let samples = Samples { stage, region, account: aws.account.clone(), instance_id };
-            Ok(Self { stage, aws, account, scene, samples, before })
+            Ok(Self { hub, stage, aws, account, scene, samples, before })
         })
     }
 
@@ -51,17 +59,15 @@ impl<'a> Story<'a> {
         narrator.step("Say what may be cut off, and where findings come from", |shell| self.allow(shell))?;
         let finding = narrator.step("A finding comes in. The instance is not its first resource", |shell| {
             let group = self.before.any().context("the instance has no group")?;
-            Finding::import(self.aws, &self.samples, group, shell)
+            Finding::import(self.hub, self.aws, &self.samples, group, shell)
         })?;
-        let contained = narrator
-            .step("A responder picks the finding in Security Hub, and presses the custom action", |shell| {
-                self.press(&finding, &quarantine, shell)
-            })?;
+        let contained =
+            narrator.step(self.hub.step_of_the_press(), |shell| self.press(&finding, &quarantine, shell))?;
         narrator.step("Look at the finding: it says how that went", |shell| {
             self.kubectl(&["wait", "--for=condition=FindingUpdated", "--timeout=30s", &quarantine], shell)?;
             let namespace = self.stage.namespaces.responders;
             let says = format!("{} is contained by Quarantine {namespace}/", self.scene.instance_id);
-            finding.ensure_says("NOTIFIED", &says, self.aws, shell)
+            finding.ensure_says(&says, self.aws, shell)
         })?;
         narrator.step("Put the old groups back behind the operator's back, and let it look", |shell| {
             self.scene.drift(&self.before, shell)?;
@@ -74,7 +80,7 @@ impl<'a> Story<'a> {
             self.kubectl(&["delete", "--timeout=180s", &quarantine], shell)?;
             self.ensure_given_back(&contained, shell)?;
             let says = format!("{} is released", self.scene.instance_id);
-            finding.ensure_says("NOTIFIED", &says, self.aws, shell)
+            finding.ensure_says(&says, self.aws, shell)
         })?;
         narrator.step(
             "The same by hand: a manifest that names the instance, and one that names the finding",
@@ -96,24 +102,25 @@ impl<'a> Story<'a> {
     /// The class, the namespace and the source; the custom action must then be there, with the ARN of the rule.
     fn allow(&self, shell: &Shell) -> Result<()> {
         let class = self.samples.adapt(CLASS, &[])?;
-        let source = self.samples.adapt(SOURCE, &[(SAMPLE_QUEUE, &self.account.queue_url)])?;
+        let source = self.samples.adapt(self.hub.source(), &[(SAMPLE_QUEUE, &self.account.queue_url)])?;
         shell.remark("(copies, with this account, this instance and the queue of the outputs above)");
         // In a cluster that is there, the demo's one namespace has come with the operator.
         let namespace: &[&str] = if self.stage.guest().is_some() { &[] } else { &["-f", NAMESPACE] };
         shell.kubectl(self.stage, &[&["apply"], namespace, &["-f", &class, "-f", &source]].concat())?;
         let ready = ["wait", "--for=condition=Ready", "--timeout=60s", "findingsource", SOURCE_NAME];
         shell.kubectl(self.stage, &ready)?;
+        let Some(wanted) = &self.account.custom_action_arn else { return Ok(()) };
         let query = "ActionTargets[].[Name,ActionTargetArn]";
         let actions = ["securityhub", "describe-action-targets", "--query", query, "--output", "text"];
         let made = self.aws.show(&actions, shell)?;
-        let wanted = format!("Quarantine\t{}", self.account.custom_action_arn);
+        let wanted = format!("Quarantine\t{wanted}");
         ensure!(made.trim() == wanted, "the operator should have made the custom action {wanted}");
         shell.remark("The operator has made the custom action that the rule lets through.");
         Ok(())
     }
 
     fn press(&self, finding: &Finding, quarantine: &str, shell: &Shell) -> Result<Groups> {
-        finding.press(self.stage, self.aws, &self.account.custom_action_arn, shell)?;
+        finding.press(self.stage, self.aws, self.account, shell)?;
         shell.remark("Its event goes through EventBridge into the queue, and the operator makes a Quarantine of it.");
         self.kubectl(&["wait", "--for=create", "--timeout=30s", quarantine], shell)?;
         self.kubectl(&["wait", "--for=condition=Contained", "--timeout=60s", quarantine], shell)?;
@@ -146,17 +153,25 @@ impl<'a> Story<'a> {
         Ok(())
     }
 
-    /// One message, one Quarantine, and nothing else.
+    /// One message made one Quarantine; what else came was the operator's own writing, and made nothing.
     fn ensure_counted(&self) -> Result<()> {
         let ask = |arguments: &[&str]| {
             let mut kubectl = self.stage.kubectl();
             kubectl.args(arguments).args(["findingsource", SOURCE_NAME]);
             Shell.run_quietly("kubectl", kubectl)
         };
-        ask(&["wait", "--for=jsonpath={.status.counters.received}=1", "--timeout=30s"])?;
+        let received = self.hub.received();
+        let all = format!("--for=jsonpath={{.status.counters.received}}={received}");
+        ask(&["wait", &all, "--timeout=30s"])?;
         let counters: Value = serde_json::from_str(&ask(&["get", "-o", "jsonpath={.status.counters}"])?)?;
         let counted = counters.as_object().context("the source has no counters")?;
-        let other = |(name, count): (&String, &Value)| *count != u32::from(name == "received" || name == "created");
+        let wanted = |name: &str| match name {
+            "received" => received,
+            "created" => 1,
+            "unwanted" => received - 1,
+            _ => 0,
+        };
+        let other = |(name, count): (&String, &Value)| *count != wanted(name);
         ensure!(!counted.iter().any(other), "of the message should have been made one Quarantine: {counters}");
         Ok(())
     }

@@ -13,7 +13,7 @@ use crate::{
     },
     model::finding::{Finding, FindingChange},
     quarantine::{
-        decide::{about::is_about, admission, decide, findings::change, target},
+        decide::{about::is_about, admission, decide, finding_change, target},
         world::{
             Action, ActionKind, Again, ClassSight, Decision, Facts, FinalizerStep, Holder, NamespaceSight,
             OperatorFacts, Outcomes, Room, Sight, View, World,
@@ -354,7 +354,8 @@ impl Scene {
                     let finding = self.hub.iter().find(|finding| finding.id == told.finding.id);
                     let finding = finding.expect("a finding that is there");
                     is_about(finding, saying)?;
-                    self.written.push(change(finding, saying));
+                    self.written.push(finding_change::change(finding, saying));
+                    finding_change::why_unsaid(finding, saying).map_or(Ok(()), Err)?;
                 }
             }
             Action::MakeGroup { vpc_id } => self.make_group(vpc_id),

@@ -10,7 +10,7 @@ use crate::{
     },
     aws::problem::Problem,
     model::{
-        finding::{Finding, Workflow},
+        finding::{Finding, InProgress, Workflow},
         instance::NamedInstance,
     },
     quarantine::{
@@ -39,6 +39,7 @@ pub fn finding() -> Finding {
         severity: None,
         record_state: RecordState::Active,
         workflow: Workflow::New,
+        in_progress: InProgress::No,
         sample: false,
         updated_at: None,
         note: None,

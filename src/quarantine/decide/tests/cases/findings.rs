@@ -16,7 +16,7 @@ use crate::{
         instance::NamedInstance,
     },
     quarantine::{
-        decide::findings::{PATIENCE, change},
+        decide::{finding_change::change, findings::PATIENCE},
         world::{Action, ActionKind, Addressee, Again, FinalizerStep, Room, Saying},
     },
 };

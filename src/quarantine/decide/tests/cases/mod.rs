@@ -9,6 +9,7 @@ mod finding_targets;
 mod findings;
 mod groups;
 mod holders;
+mod newer_hub;
 mod passing_on;
 mod policy;
 mod refusals;
