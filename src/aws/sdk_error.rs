@@ -44,6 +44,10 @@ where
 
 fn answered(operation: &str, role_arn: Option<&str>, status: u16, code: Option<&str>, said: &str) -> Problem {
     match (code, role_arn) {
+        // AWS' errors have other statuses: the SDK calls an answer so that it can't decode.
+        (None, _) if (200..300).contains(&status) => {
+            Problem::undecodable(operation, format!("HTTP status {status}, an answer that can't be decoded"))
+        }
         (None, _) => Problem::no_answer(operation, format!("HTTP status {status}, not an answer of AWS")),
         (Some(code @ ("AccessDenied" | "ValidationError" | "RegionDisabledException")), Some(role))
             if operation == ASSUME_ROLE =>

@@ -207,7 +207,7 @@ impl AsffSeverity {
             Some("CRITICAL") => Some(Severity::Critical),
             _ => None,
         };
-        label.or(match self.normalized? {
+        label.or_else(|| match self.normalized? {
             score if !(0.0..=100.0).contains(&score) => None,
             score if score < 1.0 => Some(Severity::Informational),
             score if score < 40.0 => Some(Severity::Low),

@@ -89,6 +89,7 @@ fn a_severity_without_a_label_is_told_by_its_number() {
         (json!({ "Normalized": 100 }), Some(Severity::Critical)),
         (json!({ "Normalized": 101 }), None),
         (json!({ "Label": "LOW", "Normalized": 90 }), Some(Severity::Low)),
+        (json!({ "Label": "HIGH" }), Some(Severity::High)),
         (json!({}), None),
         (Value::Null, None),
     ] {

@@ -14,7 +14,7 @@ async fn scene() -> Scene {
 }
 
 /// Waits until one of the source's events of this reason shows these words.
-async fn shown(queue: &Queue<'_>, reason: &str, words: &str) {
+pub(super) async fn shown(queue: &Queue<'_>, reason: &str, words: &str) {
     let events: Api<Event> = Api::all(queue.scene.desk.client.clone());
     until(&format!("an event shows {words:?}"), async || {
         let all = events.list(&ListParams::default()).await.expect("a list").items;

@@ -10,10 +10,12 @@
 //! | `burst`, `killed`, `away` | nothing disturbs it; the operator dies ten times; the API server is away for two minutes |
 //! | `events` | what a source says in events |
 //! | `ocsf` | a finding of the newer Security Hub |
+//! | `field` | what becomes of the inputs of src/intake/fixtures/field |
 
 mod away;
 mod burst;
 mod events;
+mod field;
 mod figures;
 mod killed;
 mod messages;

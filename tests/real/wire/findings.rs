@@ -157,19 +157,6 @@ async fn a_finding_that_cannot_be_understood_or_decoded_fails_itself_alone() {
 }
 
 #[tokio::test]
-async fn a_finding_that_was_aggregated_from_another_region_is_found_by_its_product() {
-    let hub = Hub::fresh().await;
-    let linked = "arn:aws:securityhub:eu-west-1::product/aws/guardduty".to_owned();
-    hub.import([hub.finding_of(&linked, "finding-1")]);
-    let found = hub.hub.findings(key("finding-1")).await.unwrap();
-    assert_eq!(found[0].product_arn.as_ref(), Some(&linked));
-    hub.import([hub.finding("finding-1")]);
-    let found = hub.hub.findings(key("finding-1")).await.unwrap();
-    assert_eq!(found.len(), 1, "its own region's, where there is one");
-    assert_eq!(found[0].product_arn, Some(product("aws/guardduty")));
-}
-
-#[tokio::test]
 async fn clients_of_one_account_together_keep_to_what_security_hub_takes() {
     let hub = Hub::fresh().await;
     let arn = create_role(&hub.id, "reader", &hub.id, "from-the-class");
