@@ -8,7 +8,10 @@ use crate::{
     api::Quarantine,
     aws::Sessions,
     metrics::Reconciled,
-    quarantine::{Context, Error, reconcile, world::Again},
+    quarantine::{
+        Context, Error, reconcile,
+        world::{Again, Pauses},
+    },
 };
 use futures::{
     FutureExt, StreamExt,
@@ -170,16 +173,14 @@ fn one(claim: Arc<Quarantine>, run: Arc<Run>) -> BoxFuture<'static, Result<Actio
         }
         measured.ended(result_of(&outcome));
         let again = outcome?;
-        if again != Again::Backoff {
+        let growing = if again.grows() {
+            run.backoff.pause(&reference)
+        } else {
             run.backoff.reset(&reference);
-        }
-        Ok(match again {
-            Again::Resync => Action::requeue(jittered(run.settings.resync)),
-            Again::Wait => Action::requeue(jittered(WAIT)),
-            Again::After(pause) => Action::requeue(pause),
-            Again::Backoff => Action::requeue(run.backoff.pause(&reference)),
-            Again::Never => Action::await_change(),
-        })
+            Duration::ZERO
+        };
+        let pauses = Pauses { growing, resync: jittered(run.settings.resync), wait: jittered(WAIT) };
+        Ok(again.pause(pauses).map_or_else(Action::await_change, Action::requeue))
     }
     .boxed()
 }
@@ -187,9 +188,9 @@ fn one(claim: Arc<Quarantine>, run: Arc<Run>) -> BoxFuture<'static, Result<Actio
 /// A conflict is no error: what somebody else wrote is read, and that is all.
 fn result_of(outcome: &Result<Again, Error>) -> Reconciled {
     match outcome {
-        Ok(Again::Never) => Reconciled::Success,
-        Ok(Again::Resync | Again::Wait | Again::After(_)) => Reconciled::RequeueAfter,
-        Ok(Again::Backoff) => Reconciled::Requeue,
+        Ok(Again::NEVER) => Reconciled::Success,
+        Ok(again) if again.grows() => Reconciled::Requeue,
+        Ok(_) => Reconciled::RequeueAfter,
         Err(error) if error.is_conflict() => Reconciled::Requeue,
         Err(_) => Reconciled::Error,
     }

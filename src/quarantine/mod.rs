@@ -42,9 +42,9 @@ const BUSY: Duration = Duration::from_millis(100);
 pub async fn reconcile(claim: Arc<Quarantine>, context: &Context) -> Result<Again, Error> {
     context.stores.ready().await;
     let Some(turn) = context.locks.take_turn(&claim, &context.stores.quarantines) else {
-        return Ok(Again::After(BUSY));
+        return Ok(Again::after(BUSY));
     };
-    let Some(mut facts) = observe::facts(context, &claim).await? else { return Ok(Again::Never) };
+    let Some(mut facts) = observe::facts(context, &claim).await? else { return Ok(Again::NEVER) };
     let mut outcomes = Outcomes::default();
     for _ in 0..ROUNDS {
         let world = observe::world(context, facts, outcomes).await?;
@@ -56,5 +56,5 @@ pub async fn reconcile(claim: Arc<Quarantine>, context: &Context) -> Result<Agai
         facts = observe::facts_after(context, world.facts, recorded, &acted).await?;
         outcomes = acted;
     }
-    Ok(Again::Backoff)
+    Ok(Again::BACKOFF)
 }

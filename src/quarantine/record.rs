@@ -67,7 +67,7 @@ pub async fn record(context: &Context, world: &World, decision: Decision) -> Res
         let claim = let_go(context, read).await?;
         measure::released(context, read);
         tell(context, read, notes).await;
-        return Ok(Recorded { claim, actions: Vec::new(), again: Again::Never });
+        return Ok(Recorded { claim, actions: Vec::new(), again: Again::NEVER });
     }
     let mut claim = match finalizer {
         FinalizerStep::Add => set_finalizers(context, read, with_ours(read)).await?,

@@ -126,7 +126,7 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
         match view.interface(&record.id) {
             Some(seen) => isolate(draft, view, record, seen),
             // Taken over just now: nobody has looked for it by its id yet.
-            None if !was_recorded(facts, &record.id) => draft.look_again(Again::After(STALE_READ_PAUSE)),
+            None if !was_recorded(facts, &record.id) => draft.look_again(Again::after(STALE_READ_PAUSE)),
             None => interface::missing(draft, record),
         }
     }
@@ -292,7 +292,7 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     if interface::carries_only(seen, &in_force) {
         let watched_for = since(&record.recorded_at, draft.now());
         if record.original_security_groups.is_none() && watched_for < WATCH {
-            draft.look_again(Again::After(WATCH - watched_for));
+            draft.look_again(Again::after(WATCH - watched_for));
         }
         settle(record, InterfaceState::Isolated, None);
         return;
@@ -301,14 +301,14 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     let watched_for = since(&record.recorded_at, draft.now());
     if record.original_security_groups.is_none() && record.changed_at.is_none() && watched_for < WATCH {
         // It is isolated by another group; what it carries in truth may be its own groups, which no read shows yet.
-        draft.look_again(Again::After(WATCH - watched_for));
+        draft.look_again(Again::after(WATCH - watched_for));
         let why = format!("Carries {}, of another class; watched for a minute first.", interface::carried(seen));
         settle(record, InterfaceState::Isolating, Some(why));
         return;
     }
     if draft.outcomes.succeeded(ActionKind::Isolate, &record.id) {
         settle(record, InterfaceState::Isolating, None);
-        draft.look_again(Again::After(STALE_READ_PAUSE));
+        draft.look_again(Again::after(STALE_READ_PAUSE));
         return;
     }
     match group::renew(draft, view, record) {
@@ -324,7 +324,7 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     if record.state == InterfaceState::Refused && !draft.asked_now() {
         let waited = record.changed_at.as_ref().map_or(REFUSED_PAUSE, |at| since(at, draft.now()));
         if waited < REFUSED_PAUSE {
-            draft.look_again(Again::After((REFUSED_PAUSE - waited).min(LOOK_PAUSE)));
+            draft.look_again(Again::after((REFUSED_PAUSE - waited).min(LOOK_PAUSE)));
             return;
         }
     }

@@ -3,7 +3,7 @@
 use super::interface::bounded;
 use crate::{
     api::{QuarantineStatus, RECONCILE_ANNOTATION, Reason, Time},
-    aws::problem::{Disposition, Problem},
+    aws::problem::Problem,
     quarantine::world::{Action, Again, Decision, Facts, FinalizerStep, Hold, Note, Outcomes, World},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -34,7 +34,7 @@ impl<'a> Draft<'a> {
             hold: None,
             actions: Vec::new(),
             notes: Vec::new(),
-            again: Again::Never,
+            again: Again::NEVER,
         }
     }
 
@@ -77,10 +77,7 @@ impl<'a> Draft<'a> {
 
     /// Looks again when the problem may have gone.
     pub fn look_after(&mut self, problem: &Problem) {
-        self.look_again(match problem.disposition {
-            Disposition::Retry => problem.after.map_or(Again::Backoff, Again::After),
-            Disposition::Wait | Disposition::Stop => Again::Wait,
-        });
+        self.look_again(problem.again());
     }
 
     pub fn finish(self, finalizer: FinalizerStep) -> Decision {

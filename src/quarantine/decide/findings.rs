@@ -79,7 +79,7 @@ pub fn tell_of_release(draft: &mut Draft<'_>, step: FinalizerStep) -> FinalizerS
     }
     // The closing event is for the end.
     draft.notes.retain(|note| !matches!(note.reason, Reason::Released | Reason::Retained));
-    draft.again = Again::After(rest.unwrap_or_default().min(RETRY));
+    draft.again = Again::after(rest.unwrap_or_default().min(RETRY));
     FinalizerStep::Keep
 }
 
@@ -301,7 +301,7 @@ fn outcome(draft: &mut Draft<'_>) -> Option<Outcome> {
     let lost = before(draft, ConditionType::Contained).map(|condition| condition.last_transition_time.clone());
     let tried_for = since(&lost.or(began)?, draft.now());
     if tried_for < FAILED_AFTER {
-        draft.look_again(Again::After(FAILED_AFTER - tried_for));
+        draft.look_again(Again::after(FAILED_AFTER - tried_for));
         return None;
     }
     Some(if some { Outcome::Partly } else { Outcome::Failed })

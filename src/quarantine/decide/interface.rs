@@ -48,7 +48,7 @@ pub fn missing(draft: &mut Draft<'_>, record: &mut InterfaceStatus) {
         record.state = InterfaceState::Missing;
         record.message =
             Some("A read didn't find it; it counts as gone when a read a minute later doesn't either.".to_owned());
-        draft.look_again(Again::After(GONE_AFTER - missed_for));
+        draft.look_again(Again::after(GONE_AFTER - missed_for));
     }
 }
 

@@ -92,7 +92,7 @@ fn untouched(draft: Draft<'_>) -> Decision {
 fn resolve(draft: &mut Draft<'_>, target: &ResolvedTarget, finding: &FindingReference) {
     draft.status.target = Some(target.clone());
     draft.status.finding = Some(finding.clone());
-    draft.look_again(Again::After(Duration::ZERO));
+    draft.look_again(Again::after(Duration::ZERO));
     let ResolvedTarget { instance_id, account_id, region, .. } = target;
     let named = Aspect::new(true, Reason::Resolved, format!("{instance_id} in {region}, account {account_id}"));
     let next = format!("Finding {} names {instance_id}, which is looked at next.", finding.id);
@@ -136,7 +136,7 @@ fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
         let still = Aspect::new(false, Reason::Suspended, "Nothing is done while suspended.");
         let unrecorded = containment::watch_all(draft, view, &still);
         let verdict = report::of_suspension(draft, view, &unrecorded);
-        draft.look_again(Again::Resync);
+        draft.look_again(Again::RESYNC);
         return conclude(draft, verdict);
     }
     if !held && let Err(problem) = admit(draft, target, view) {
@@ -145,7 +145,7 @@ fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
     draft.status.target = Some(target.clone());
     if let Some(driver) = holders::driver(draft.facts).filter(|driver| !holders::inherits(draft.facts, driver)) {
         draft.status.held_by = Some(holders::held_by(driver));
-        draft.look_again(Again::Wait);
+        draft.look_again(Again::WAIT);
         let verdict = holders::waits(draft, view, driver);
         return conclude(draft, verdict);
     }
@@ -157,7 +157,7 @@ fn hold(draft: &mut Draft<'_>, target: &ResolvedTarget, view: &View) {
     }
     holders::take_over(draft);
     let verdict = contain(draft, view);
-    draft.look_again(Again::Resync);
+    draft.look_again(Again::RESYNC);
     conclude(draft, verdict);
 }
 
@@ -208,7 +208,10 @@ fn dry_run(draft: &mut Draft<'_>, view: &View) {
     let verdict = report::of_dry_run(draft, view, &unrecorded);
     let unanswered = unanswered(draft);
     draft.status.interfaces.clear();
-    draft.again = Again::Wait;
+    draft.again = Again::WAIT;
+    // A managed group is made by what enforces: nobody waits for that here.
+    let ungrouped = unrecorded.values().filter(|problem| problem.reason != Reason::GroupNotReady);
+    ungrouped.for_each(|problem| draft.look_after(problem));
     if draft.actions.is_empty() && unanswered.is_none() {
         return conclude(draft, verdict);
     }
@@ -273,7 +276,7 @@ fn release(draft: &mut Draft<'_>, sight: &Sight) -> FinalizerStep {
         let kept = contain(draft, view);
         // An interface that is gone by now needs nobody's approval.
         if let Some(held) = release::held(draft, view) {
-            draft.look_again(Again::Resync);
+            draft.look_again(Again::RESYNC);
             conclude(draft, Verdict { progress: Progress::Stalled, ready: held, ..kept });
             return FinalizerStep::Keep;
         }
@@ -308,7 +311,7 @@ fn pass_on(draft: &mut Draft<'_>, sight: &Sight) -> Option<FinalizerStep> {
         }
         Sight::Resolved(..) | Sight::Failed(..) | Sight::Refused(_) => Verdict::of(progress, ready),
     };
-    draft.look_again(Again::Resync);
+    draft.look_again(Again::RESYNC);
     conclude(draft, verdict);
     Some(FinalizerStep::Keep)
 }

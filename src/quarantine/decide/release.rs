@@ -123,7 +123,7 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     let settled = acknowledged || unsettled.is_none();
     let ours = interface::carries_any(seen, &record.isolation_groups);
     if !settled && let Some(rest) = unsettled {
-        draft.look_again(Again::After(rest));
+        draft.look_again(Again::after(rest));
     }
 
     let Some(originals) = record.original_security_groups.clone() else {
@@ -132,7 +132,7 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
                 record,
                 "Its original groups are not known. Set release.policy: Retain to let it go as it is, and set its groups yourself.",
             );
-            draft.look_again(Again::Wait);
+            draft.look_again(Again::WAIT);
         } else if settled {
             left_alone(draft, record, seen);
         } else if record.state != InterfaceState::RestoreHeld {
@@ -143,7 +143,7 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
         return;
     };
     if let Some(rest) = interface::until_heard(record, draft.now()) {
-        draft.look_again(Again::After(rest));
+        draft.look_again(Again::after(rest));
         if record.state != InterfaceState::RestoreHeld {
             record.state = InterfaceState::Restoring;
             record.message = Some(STILL_ARRIVING.to_owned());
@@ -175,11 +175,11 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
                 missing.join(", ")
             ),
         );
-        draft.look_again(Again::Wait);
+        draft.look_again(Again::WAIT);
         return;
     }
     if acknowledged {
-        draft.look_again(Again::After(STALE_READ_PAUSE));
+        draft.look_again(Again::after(STALE_READ_PAUSE));
         return;
     }
     if let Some(problem) = draft.outcomes.problem(ActionKind::Restore, &record.id).cloned() {
@@ -303,7 +303,7 @@ pub fn unfinished(draft: &Draft<'_>, view: &View) -> Option<Verdict> {
 pub fn before_letting_go_without_records(draft: &mut Draft<'_>) -> Option<Verdict> {
     let first = draft.status.records_missing_since.get_or_insert(Time(draft.facts.now)).clone();
     let rest = UNSETTLED.checked_sub(since(&first, draft.now())).filter(|rest| !rest.is_zero())?;
-    draft.look_again(Again::After(rest));
+    draft.look_again(Again::after(rest));
     let message = "No interface is recorded, and none is isolated now that no other Quarantine holds; it goes when a look a minute later shows the same.";
     Some(Verdict::blocked(&Problem::new(Disposition::Retry, Reason::VerifyingGone, message)))
 }

@@ -26,6 +26,11 @@ pub fn write(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) {
             draft.facts.claim.metadata.uid.as_deref().unwrap_or_default(),
             &draft.facts.operator.cluster_uid,
         );
+        for kind in [ActionKind::Tag, ActionKind::Untag] {
+            if let Some(problem) = draft.outcomes.problem(kind, &record.id) {
+                draft.again = draft.again.sooner(problem.again());
+            }
+        }
         let surplus: Vec<String> = tags::ours(&seen.tags).filter(|key| !wanted.contains_key(*key)).cloned().collect();
         if !surplus.is_empty() && draft.outcomes.of(ActionKind::Untag, &record.id).is_none() {
             by_surplus.entry(surplus).or_default().push(record.id.clone());
@@ -77,7 +82,7 @@ pub fn remove(draft: &mut Draft<'_>, view: &View, records: &[InterfaceStatus]) -
         if tell_lost_record(draft, seen) {
             // Unless the read is older than the restore.
             if let Some(rest) = release::unsettled_for(draft, record) {
-                draft.look_again(Again::After(rest));
+                draft.look_again(Again::after(rest));
                 clean = false;
             }
             continue;

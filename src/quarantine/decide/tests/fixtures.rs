@@ -1,15 +1,15 @@
 //! A scene in words: one claim, one class, one instance with its interfaces, and a look at it. A look goes through the
 //! rounds of a reconcile, with AWS doing what it is asked unless the scene says that it refuses.
 
-use super::looked::Looked;
+use super::looked::{Looked, RESYNC, SOON, WAIT};
 use crate::{
     api::{
-        ClassSecurityGroup, FINALIZER, InstanceTarget, InterfaceStatus, ManagedGroup, Quarantine, QuarantineClass,
-        QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
+        ClassSecurityGroup, ConditionType, FINALIZER, InstanceTarget, InterfaceStatus, ManagedGroup, Quarantine,
+        QuarantineClass, QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
     },
     aws::{
         model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags},
-        problem::Problem,
+        problem::{Disposition, Problem},
     },
     model::finding::{Finding, FindingChange},
     quarantine::{
@@ -290,11 +290,12 @@ impl Scene {
             status: QuarantineStatus::default(),
             actions: vec![],
             notes: vec![],
-            again: Again::Never,
+            again: Again::NEVER,
             finalizer: FinalizerStep::Keep,
             rounds: 0,
             writes: 0,
         };
+        let mut passing = false;
         for _ in 0..8 {
             let decision = decide(&self.world(outcomes.clone()));
             looked.rounds += 1;
@@ -318,6 +319,8 @@ impl Scene {
             for action in decision.actions {
                 let outcome = self.perform(&action);
                 settled &= outcome.is_ok() && action.is_settled_by_success();
+                passing |= outcome.as_ref().is_err_and(|problem| problem.disposition == Disposition::Retry)
+                    && action.kind() != ActionKind::Tell;
                 outcomes.note(&action, &outcome);
                 looked.actions.push(action);
             }
@@ -325,7 +328,32 @@ impl Scene {
                 break;
             }
         }
+        self.comes_back_in_time(&looked, passing);
         looked
+    }
+
+    /// Whoever is left something to do looks again: soon after what passes by itself, at the usual pace where something
+    /// is held, within five minutes in any case; and never without a pause, but for an instance that was just resolved.
+    fn comes_back_in_time(&self, looked: &Looked, passing: bool) {
+        let claim = &self.facts.claim;
+        let deleting = claim.metadata.deletion_timestamp.is_some();
+        let unheld = deleting && claim.metadata.finalizers.is_none();
+        let Some(pause) = looked.pause() else {
+            return assert!(unheld, "something is left, and nobody looks again: {:#?}", looked.status);
+        };
+        assert!(!unheld, "nothing is left, and it is looked at again after {pause:?}");
+        let resolving = looked.status.conditions.iter().any(|condition| condition.reason == "Resolving");
+        assert!(pause >= SOON || resolving, "no pause: {:#?}", looked.status);
+        let seen = self.unseen.is_none() && looked.has(ConditionType::TargetResolved);
+        let held = seen && !deleting && !looked.status.interfaces.is_empty();
+        let longest = if passing {
+            SOON
+        } else if held {
+            RESYNC
+        } else {
+            WAIT
+        };
+        assert!(pause <= longest, "the next look comes after {pause:?}, not {longest:?}: {:#?}", looked.status);
     }
 
     /// Looked at already: what follows starts from there.

@@ -2,8 +2,25 @@
 
 use crate::{
     api::{Condition, ConditionStatus, ConditionType, QuarantineStatus, Reason},
-    quarantine::world::{Action, ActionKind, Again, FinalizerStep, Note},
+    quarantine::world::{Action, ActionKind, Again, Decision, FinalizerStep, Note, Pauses},
 };
+use std::time::Duration;
+
+/// The pauses as the operator has them by default, the growing one before it has grown.
+pub const RESYNC: Duration = Duration::from_secs(60);
+pub const WAIT: Duration = Duration::from_secs(300);
+pub const SOON: Duration = Duration::from_millis(500);
+
+/// How long until the next look.
+pub fn pause(again: Again) -> Option<Duration> {
+    again.pause(Pauses { growing: SOON, resync: RESYNC, wait: WAIT })
+}
+
+impl Decision {
+    pub fn pause(&self) -> Option<Duration> {
+        pause(self.again)
+    }
+}
 
 /// What one look did.
 pub struct Looked {
@@ -44,6 +61,11 @@ impl Looked {
         for word in words {
             assert!(condition.message.contains(word), "{word:?} is not in {:?}", condition.message);
         }
+    }
+
+    /// How long until the next look.
+    pub fn pause(&self) -> Option<Duration> {
+        pause(self.again)
     }
 
     pub fn did(&self, kind: ActionKind) -> usize {

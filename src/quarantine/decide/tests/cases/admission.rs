@@ -1,6 +1,7 @@
 //! Policy: what refuses a claim, what the refusal says, and that nothing is touched.
 
 use super::super::fixtures::{Scene, scene};
+use super::super::looked::WAIT;
 use crate::{
     api::{
         AssumeRole,
@@ -8,7 +9,7 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled},
         Reason, TagSelector,
     },
-    quarantine::world::{Again, ClassSight, FinalizerStep, Room},
+    quarantine::world::{ClassSight, FinalizerStep, Room},
 };
 
 /// Refused for good until a person acts, or waiting for a change elsewhere; untouched in both cases.
@@ -21,7 +22,7 @@ fn is_refused(mut scene: Scene, reason: Reason, stalled: bool, words: &[&str]) {
     assert_eq!(looked.actions, []);
     assert_eq!(looked.finalizer, FinalizerStep::Keep);
     assert!(looked.status.interfaces.is_empty());
-    assert_eq!(looked.again, Again::Wait);
+    assert_eq!(looked.pause(), Some(WAIT));
     assert_eq!(looked.told(reason), 1);
     scene.look().is_quiet();
     let gone = scene.deleted().decide();

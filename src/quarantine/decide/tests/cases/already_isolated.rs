@@ -1,6 +1,7 @@
 //! Interfaces that were isolated before any record of them was made.
 
 use super::super::fixtures::{CLUSTER, ISOLATION, Scene, groups, scene};
+use super::super::looked::WAIT;
 use crate::{
     api::{
         ADOPT_ANNOTATION,
@@ -10,7 +11,7 @@ use crate::{
     },
     quarantine::{
         tags,
-        world::{ActionKind, Again, FinalizerStep},
+        world::{ActionKind, FinalizerStep},
     },
 };
 use std::time::Duration;
@@ -25,7 +26,7 @@ fn it_is_watched_for_a_minute_before_its_originals_count_as_unknown() {
     let looked = scene.look();
     looked.says(Contained, True, Reason::Contained, &[]);
     looked.says(Restorable, Unknown, Reason::VerifyingOriginals, &["eni-1"]);
-    assert_eq!((looked.did(ActionKind::Isolate), looked.again), (0, Again::After(Duration::from_secs(60))));
+    assert_eq!((looked.did(ActionKind::Isolate), looked.pause()), (0, Some(Duration::from_secs(60))));
     let mut scene = scene.later(60);
     let looked = scene.look();
     looked.says(Restorable, False, Reason::OriginalsUnknown, &["eni-1", "Retain"]);
@@ -71,7 +72,7 @@ fn deleted_it_waits_for_retain() {
     let mut scene = isolated().looked().later(60).looked().later(60).deleted();
     let looked = scene.look();
     looked.says(Stalled, True, Reason::OriginalsUnknown, &["release.policy: Retain"]);
-    assert_eq!((looked.finalizer, looked.again), (FinalizerStep::Keep, Again::Wait));
+    assert_eq!((looked.finalizer, looked.pause()), (FinalizerStep::Keep, Some(WAIT)));
     scene.look().is_quiet();
     let mut retained = scene.spec(|spec| spec.release.policy = ReleasePolicy::Retain);
     assert_eq!(retained.look().finalizer, FinalizerStep::Remove);
@@ -155,5 +156,5 @@ fn an_interface_that_another_cluster_holds_is_untouched_until_it_is_adopted() {
 #[test]
 fn deleted_within_the_minute_it_is_not_called_somebody_elses_by_a_read_that_may_be_old() {
     let stale = isolated().looked().later(5).deleted().with("eni-1", &["sg-web"]).decide();
-    assert_eq!((stale.finalizer, stale.again), (FinalizerStep::Keep, Again::After(Duration::from_secs(56))));
+    assert_eq!((stale.finalizer, stale.pause()), (FinalizerStep::Keep, Some(Duration::from_secs(56))));
 }

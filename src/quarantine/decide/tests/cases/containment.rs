@@ -1,6 +1,7 @@
 //! Containment: drift, interfaces that come and go, an instance that is stopped, terminated or unknown, events.
 
 use super::super::fixtures::{ISOLATION, groups, interface, scene};
+use super::super::looked::{RESYNC, SOON};
 use crate::{
     api::{
         ConditionStatus::{False, True},
@@ -8,7 +9,7 @@ use crate::{
         InterfaceState, RECONCILE_ANNOTATION, Reason,
     },
     aws::{model::InstanceState, problem::Problem},
-    quarantine::world::{ActionKind, Again, FinalizerStep},
+    quarantine::world::{ActionKind, FinalizerStep},
 };
 
 #[test]
@@ -42,7 +43,7 @@ fn a_contained_claim_is_quiet() {
         held = held.later(60);
         held.look().is_quiet();
     }
-    assert_eq!(held.look().again, Again::Resync);
+    assert_eq!(held.look().pause(), Some(RESYNC));
 }
 
 #[test]
@@ -134,7 +135,7 @@ fn a_terminated_instance_stalls_and_its_interfaces_count_as_gone_after_a_minute(
     let looked = ended.look();
     looked.says(Stalled, True, Reason::InstanceTerminated, &["Delete this Quarantine"]);
     assert_eq!(ended.record("eni-1").state, InterfaceState::Missing);
-    assert_eq!(looked.again, Again::After(std::time::Duration::from_secs(60)));
+    assert_eq!(looked.pause(), Some(RESYNC));
     let mut ended = ended.later(60);
     ended.look();
     assert_eq!(ended.record("eni-1").state, InterfaceState::Gone);
@@ -179,7 +180,7 @@ fn a_look_that_aws_does_not_answer_leaves_the_last_read_standing() {
     looked.says(Contained, True, Reason::Contained, &[]);
     looked.says(Ready, False, Reason::Throttled, &["RequestLimitExceeded"]);
     looked.says(Reconciling, True, Reason::Throttled, &[]);
-    assert_eq!(looked.again, Again::Backoff);
+    assert_eq!(looked.pause(), Some(SOON));
     blind.look().is_quiet();
     blind.seeing().look().says(Ready, True, Reason::Contained, &[]);
 }

@@ -1,6 +1,7 @@
 //! DryRun: resolve, check, ask, say; change nothing.
 
 use super::super::fixtures::{Scene, interface, refused, scene};
+use super::super::looked::{SOON, WAIT};
 use crate::{
     api::{
         ClassSecurityGroup,
@@ -9,7 +10,7 @@ use crate::{
         ManagedSecurityGroup, Mode, Reason,
     },
     aws::model::Interface,
-    quarantine::world::{ActionKind, Again, FinalizerStep},
+    quarantine::world::{ActionKind, FinalizerStep},
 };
 
 fn dry() -> Scene {
@@ -21,7 +22,10 @@ fn a_dry_run_asks_aws_about_each_interface_and_changes_nothing() {
     let mut dry = dry();
     let looked = dry.look();
     assert_eq!((looked.did(ActionKind::Probe), looked.actions.len()), (2, 2));
-    assert_eq!((looked.finalizer, looked.status.interfaces.len(), looked.again), (FinalizerStep::Keep, 0, Again::Wait));
+    assert_eq!(
+        (looked.finalizer, looked.status.interfaces.len(), looked.pause()),
+        (FinalizerStep::Keep, 0, Some(WAIT))
+    );
     looked.says(Ready, True, Reason::DryRun, &["eni-1: sg-web → sg-isolation", "eni-2: sg-db"]);
     looked.says(Contained, False, Reason::DryRun, &[]);
     assert_eq!(looked.told(Reason::DryRun), 1);
@@ -72,4 +76,12 @@ fn a_dry_run_makes_no_managed_group_and_does_not_wait_for_one() {
 fn a_claim_that_holds_records_is_no_dry_run_whatever_its_mode() {
     let mut held = scene().looked().spec(|spec| spec.mode = Mode::DryRun);
     assert_eq!(held.look().status.interfaces.len(), 1, "a record is never dropped");
+}
+
+#[test]
+fn a_dry_run_that_aws_throttles_is_asked_again_soon() {
+    let mut dry = scene().spec(|spec| spec.mode = Mode::DryRun);
+    dry = dry.refusing(ActionKind::Probe, "eni-1", refused("RequestLimitExceeded"));
+    assert_eq!(dry.look().pause(), Some(SOON));
+    assert_eq!(dry.willing().look().pause(), Some(WAIT));
 }

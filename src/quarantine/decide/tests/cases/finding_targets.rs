@@ -1,6 +1,7 @@
 //! Claims that name a finding: which instance is meant, and every finding that names none.
 
 use super::super::fixtures::{INSTANCE, Scene, scene};
+use super::super::looked::{SOON, WAIT};
 use crate::{
     api::{
         AssumeRole,
@@ -15,7 +16,7 @@ use crate::{
     },
     quarantine::{
         decide::target::{Ask, to_ask},
-        world::{Again, FinalizerStep},
+        world::FinalizerStep,
     },
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -72,7 +73,7 @@ fn is_refused(mut scene: Scene, reason: Reason, words: &[&str]) {
     let looked = scene.look();
     looked.says(Ready, False, reason, words);
     looked.says(Stalled, True, reason, words);
-    assert_eq!((looked.actions.len(), looked.finalizer, looked.again), (0, FinalizerStep::Keep, Again::Wait));
+    assert_eq!((looked.actions.len(), looked.finalizer, looked.pause()), (0, FinalizerStep::Keep, Some(WAIT)));
     assert_eq!(looked.status.target, None, "it is asked again");
     scene.look().is_quiet();
 }
@@ -84,7 +85,7 @@ fn the_instance_of_a_finding_is_stored_before_anything_is_done_with_it() {
     looked.says(TargetResolved, True, Reason::Resolved, &[INSTANCE, "eu-central-1", "111122223333"]);
     looked.says(Ready, False, Reason::Resolving, &[FINDING, INSTANCE]);
     assert!(looked.has(Reconciling) && looked.actions.is_empty());
-    assert_eq!(looked.again, Again::After(Duration::ZERO), "the next reconcile is that instance's");
+    assert_eq!(looked.pause(), Some(Duration::ZERO), "the next reconcile is that instance's");
     assert_eq!(looked.status.finding.expect("it is kept").product_arn, PRODUCT);
     claim.look().says(Contained, True, Reason::Contained, &[]);
 }
@@ -103,7 +104,7 @@ fn neither_a_later_look_nor_the_release_asks_for_the_finding_again() {
 fn a_finding_whose_record_was_lost_is_asked_for_again_by_the_release() {
     let mut claim = naming(vec![finding()]).looked().looked().wiped().deleted().later(120);
     let looked = claim.look();
-    assert_eq!((looked.again, looked.finalizer), (Again::After(Duration::ZERO), FinalizerStep::Keep));
+    assert_eq!((looked.pause(), looked.finalizer), (Some(Duration::ZERO), FinalizerStep::Keep));
     claim.look().says(Ready, False, Reason::ReleaseHeld, &["tags"]);
 }
 
@@ -112,11 +113,11 @@ fn a_finding_that_is_not_there_yet_is_waited_for_and_then_said() {
     let mut claim = naming(vec![]);
     let looked = claim.look();
     looked.says(Ready, False, Reason::Resolving, &[FINDING, "yet"]);
-    assert_eq!(looked.again, Again::Backoff);
+    assert_eq!(looked.pause(), Some(SOON));
     let mut later = claim.clone().later(301);
     let looked = later.look();
     looked.says(Ready, False, Reason::FindingNotFound, &[FINDING, "target.finding", "target.instance"]);
-    assert!(looked.has(Reconciling) && looked.again == Again::Wait);
+    assert!(looked.has(Reconciling) && looked.pause() == Some(WAIT));
     later.look().is_quiet();
     claim.hub = vec![finding()];
     claim.look().says(TargetResolved, True, Reason::Resolved, &[]);

@@ -1,5 +1,6 @@
 //! What findings are told: every outcome, once, last, and without holding anything up.
 
+use super::super::looked::{RESYNC, SOON};
 use super::{
     super::fixtures::{INSTANCE, ISOLATION, Scene, refused, scene},
     finding_targets::{FINDING, PRODUCT, finding, named},
@@ -17,7 +18,7 @@ use crate::{
     },
     quarantine::{
         decide::{finding_change::change, findings::PATIENCE},
-        world::{Action, ActionKind, Addressee, Again, FinalizerStep, Room, Saying},
+        world::{Action, ActionKind, Addressee, FinalizerStep, Room, Saying},
     },
 };
 
@@ -184,6 +185,15 @@ fn a_dry_run_writes_nothing_on_findings() {
 }
 
 #[test]
+fn a_claim_that_lists_a_finding_tries_again_as_soon_as_any_other() {
+    let code = "RequestLimitExceeded";
+    assert_eq!(informing().unseen(refused(code)).look().pause(), Some(SOON));
+    assert_eq!(informing().refusing(ActionKind::Isolate, "eni-1", refused(code)).look().pause(), Some(SOON));
+    let unanswered = Problem::no_answer("ec2:ModifyNetworkInterfaceAttribute", "cut");
+    assert_eq!(informing().refusing(ActionKind::Isolate, "eni-1", unanswered).look().pause(), Some(SOON));
+}
+
+#[test]
 fn a_namespace_that_may_not_use_the_class_tells_nobody() {
     let mut outside = informing().class(|class| class.namespace_selector = None);
     let looked = outside.look();
@@ -243,7 +253,7 @@ fn a_finding_that_cannot_be_told_is_a_condition_of_its_own_and_tried_at_the_next
     let looked = claim.look();
     looked.says(Ready, True, Reason::Contained, &[]);
     looked.says(FindingUpdated, False, Reason::FindingNotUpdated, &[FINDING, "AccessDeniedException"]);
-    assert_eq!((looked.told(Reason::FindingNotUpdated), looked.again), (1, Again::Resync));
+    assert_eq!((looked.told(Reason::FindingNotUpdated), looked.pause()), (1, Some(RESYNC)));
     let again = claim.look();
     assert_eq!((again.did(ActionKind::Tell), again.writes, again.notes.len()), (1, 0, 0));
     claim.willing().look().says(FindingUpdated, True, Reason::FindingUpdated, &["Contained"]);
@@ -274,7 +284,7 @@ fn a_release_waits_for_its_findings_half_a_minute_and_no_longer() {
     let looked = going.look();
     assert_eq!(going.carried("eni-1"), ["sg-web"], "the instance waits for nobody");
     assert_eq!((looked.finalizer, looked.told(Reason::Released)), (FinalizerStep::Keep, 0));
-    assert!(matches!(looked.again, Again::After(pause) if pause <= PATIENCE));
+    assert!(looked.pause().is_some_and(|pause| pause <= PATIENCE));
     let looked = going.later(PATIENCE.as_secs() as i64).look();
     assert_eq!(looked.finalizer, FinalizerStep::Remove);
     assert_eq!((looked.told(Reason::Released), looked.told(Reason::FindingNotUpdated)), (1, 1));

@@ -1,6 +1,7 @@
 //! The isolation group: by id, by name, managed; in the right VPC; and whether it isolates at all.
 
 use super::super::fixtures::{ISOLATION, Scene, cidr, group, groups, interface, refused, rule, scene};
+use super::super::looked::{RESYNC, SOON, WAIT};
 use crate::{
     api::{
         ClassSecurityGroup,
@@ -9,7 +10,7 @@ use crate::{
         IngressRule, ManagedSecurityGroup, Reason,
     },
     aws::model::{Peer, SecurityGroup},
-    quarantine::world::{Action, ActionKind, Again, ClassSight},
+    quarantine::world::{Action, ActionKind, ClassSight},
 };
 
 fn named() -> ClassSecurityGroup {
@@ -31,7 +32,7 @@ fn waits(mut scene: Scene, reason: Reason, words: &[&str]) {
     looked.says(Ready, False, reason, words);
     looked.says(Reconciling, True, reason, words);
     assert_eq!(looked.did(ActionKind::Isolate), 0);
-    assert!(matches!(looked.again, Again::Wait | Again::Resync));
+    assert!(matches!(looked.pause(), Some(WAIT) | Some(RESYNC)));
     scene.look().is_quiet();
 }
 
@@ -114,7 +115,7 @@ fn a_managed_group_that_cannot_be_made_says_why() {
     );
     let looked = unmade().refusing(ActionKind::MakeGroup, "vpc-1", taken).look();
     looked.says(Stalled, True, Reason::GroupNameTaken, &["taken by another"]);
-    assert_eq!(looked.again, Again::Resync);
+    assert_eq!(looked.pause(), Some(RESYNC));
 }
 
 #[test]
@@ -249,7 +250,7 @@ fn a_group_that_lets_isolated_machines_talk_is_named_beside_containment() {
 fn a_group_that_is_too_new_for_a_swap_is_tried_again_soon() {
     let new = scene().refusing(ActionKind::Isolate, "eni-1", refused("InvalidGroup.NotFound"));
     let mut new = new;
-    assert_eq!(new.look().again, Again::Backoff);
+    assert_eq!(new.look().pause(), Some(SOON));
     new.willing().later(1).look().says(Contained, True, Reason::Contained, &[]);
 }
 

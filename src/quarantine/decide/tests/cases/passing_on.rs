@@ -11,7 +11,7 @@ use crate::{
     aws::problem::Problem,
     quarantine::{
         tags,
-        world::{Action, ActionKind, Again, FinalizerStep, Holder},
+        world::{Action, ActionKind, FinalizerStep, Holder},
     },
 };
 use std::time::Duration;
@@ -167,10 +167,7 @@ fn tags_that_an_old_read_shows_of_the_claim_before_are_not_left_right_after_a_sw
         status.interfaces[0].changed_at = Some(Time(facts.now));
     });
     let mut stale = swapped_lately.clone().with("eni-1", &[ISOLATION]).tagged("eni-1", tags);
-    assert_eq!(
-        (stale.look().finalizer, stale.look().again),
-        (FinalizerStep::Keep, Again::After(Duration::from_secs(61)))
-    );
+    assert_eq!((stale.look().finalizer, stale.look().pause()), (FinalizerStep::Keep, Some(Duration::from_secs(61))));
     assert_eq!(swapped_lately.later(61).look().finalizer, FinalizerStep::Remove);
 }
 
@@ -237,7 +234,7 @@ fn what_was_taken_over_just_now_is_looked_for_by_its_id_before_it_counts_as_miss
     let going = Holder { deleting: true, eligible: false, ..held().holder() };
     let mut heir = beside(scene().called("second", "uid-2").without("eni-1"), going);
     let takes = heir.look();
-    assert_eq!((heir.record("eni-1").missing_since, takes.again), (None, Again::After(Duration::from_secs(1))));
+    assert_eq!((heir.record("eni-1").missing_since, takes.pause()), (None, Some(Duration::from_secs(1))));
     heir.look();
     assert_eq!(heir.record("eni-1").state, InterfaceState::Missing);
 }

@@ -1,6 +1,7 @@
 //! Interfaces that AWS manages or refuses: the others are contained, the condition names them, nobody hammers.
 
 use super::super::fixtures::{ISOLATION, Scene, interface, refused, scene};
+use super::super::looked::{RESYNC, SOON, WAIT};
 use crate::{
     api::{
         ConditionStatus::{False, True},
@@ -8,7 +9,7 @@ use crate::{
         InterfaceState, RECONCILE_ANNOTATION, Reason,
     },
     aws::model::Interface,
-    quarantine::world::{ActionKind, Again, FinalizerStep},
+    quarantine::world::{ActionKind, FinalizerStep},
 };
 use std::time::Duration;
 
@@ -35,12 +36,7 @@ fn a_refused_interface_is_tried_again_within_five_minutes_and_not_at_every_look(
         let looked = scene.look();
         tries += looked.did(ActionKind::Isolate);
         assert_eq!(looked.notes, []);
-        assert!(
-            looked.again == Again::Resync
-                || matches!(looked.again, Again::After(pause) if pause <= Duration::from_secs(60)),
-            "{:?}",
-            looked.again
-        );
+        assert!(looked.pause().is_some_and(|pause| pause <= RESYNC), "{:?}", looked.pause());
     }
     assert_eq!(tries, 1);
     let mut granted = scene.willing().later(240);
@@ -75,11 +71,26 @@ fn a_swap_that_may_pass_is_tried_again_with_growing_pauses() {
     let mut throttled = scene().refusing(ActionKind::Isolate, "eni-1", refused("RequestLimitExceeded"));
     let looked = throttled.look();
     looked.says(Reconciling, True, Reason::Containing, &["eni-1", "RequestLimitExceeded"]);
-    assert_eq!(looked.again, Again::Backoff);
+    assert_eq!(looked.pause(), Some(SOON));
     let again = throttled.look();
     let attempt = (again.writes, again.notes.len(), again.did(ActionKind::Isolate));
     assert_eq!(attempt, (2, 0, 1), "recorded before it is sent, and once it is answered");
     throttled.willing().look().says(Ready, True, Reason::Contained, &[]);
+}
+
+#[test]
+fn a_refused_interface_keeps_no_throttled_one_waiting() {
+    let refusing = one_refused().with("eni-3", &["sg-app"]);
+    let mut scene = refusing.refusing(ActionKind::Isolate, "eni-3", refused("RequestLimitExceeded")).looked().later(30);
+    assert_eq!(scene.look().pause(), Some(SOON));
+}
+
+#[test]
+fn a_restore_that_failed_and_may_pass_is_tried_again_soon_though_the_swap_was_just_now() {
+    let both = scene().with("eni-2", &["sg-db"]).looked().later(5);
+    let mut scene = both.refusing(ActionKind::Restore, "eni-2", refused("RequestLimitExceeded")).deleted();
+    let looked = scene.look();
+    assert_eq!((looked.did(ActionKind::Restore), looked.pause()), (2, Some(SOON)));
 }
 
 #[test]
@@ -94,8 +105,8 @@ fn a_claim_that_is_deleted_while_an_interface_is_refused_gets_the_others_back_an
     assert_eq!(scene.carried("eni-1"), ["sg-web"]);
     looked.says(Stalled, True, Reason::AccessDenied, &["eni-2", "UnauthorizedOperation"]);
     assert_eq!(
-        (looked.finalizer, looked.again, looked.told(Reason::AccessDenied)),
-        (FinalizerStep::Keep, Again::Wait, 1)
+        (looked.finalizer, looked.pause(), looked.told(Reason::AccessDenied)),
+        (FinalizerStep::Keep, Some(WAIT), 1)
     );
     let again = scene.look();
     assert_eq!((again.did(ActionKind::Restore), again.writes, again.notes.len()), (1, 0, 0), "tried again, told once");
@@ -109,6 +120,6 @@ fn a_refused_interface_that_was_never_changed_is_let_go_a_minute_after_the_last_
         .refusing(ActionKind::Restore, "eni-1", refused("OperationNotPermitted"))
         .looked()
         .deleted();
-    assert_eq!(scene.look().again, Again::After(Duration::from_secs(61)));
+    assert_eq!(scene.look().pause(), Some(Duration::from_secs(61)));
     assert_eq!(scene.later(61).look().finalizer, FinalizerStep::Remove);
 }

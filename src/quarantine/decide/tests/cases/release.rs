@@ -1,6 +1,7 @@
 //! The way back: exactly the own groups, and nothing let go in silence.
 
 use super::super::fixtures::{ISOLATION, Scene, groups, refused, scene};
+use super::super::looked::{SOON, WAIT};
 use crate::{
     api::{
         ConditionStatus::{False, True},
@@ -8,7 +9,7 @@ use crate::{
         InterfaceState, MissingGroups, Reason, ReleasePolicy,
     },
     aws::problem::Problem,
-    quarantine::world::{Action, ActionKind, Again, FinalizerStep},
+    quarantine::world::{Action, ActionKind, FinalizerStep},
 };
 use std::time::Duration;
 
@@ -53,11 +54,7 @@ fn within_a_minute_of_a_swap_the_restore_is_sent_whatever_a_read_shows() {
         facts.claim.metadata.finalizers = Some(vec![crate::api::FINALIZER.to_owned()]);
     });
     let waits = unsettled.clone().deleted().decide();
-    assert_eq!(
-        (waits.actions.len(), waits.again),
-        (0, Again::After(Duration::from_secs(10))),
-        "nobody heard of the swap"
-    );
+    assert_eq!((waits.actions.len(), waits.pause()), (0, Some(Duration::from_secs(10))), "nobody heard of the swap");
     let decision = unsettled.clone().later(10).deleted().decide();
     assert_eq!(decision.actions.len(), 1, "the swap may be newer than the read: {decision:?}");
     assert_eq!(unsettled.clone().later(60).deleted().decide().actions.len(), 1);
@@ -72,7 +69,7 @@ fn an_interface_whose_originals_are_unknown_is_not_somebody_elses_within_a_minut
     assert_eq!(stored.actions.len(), 1, "drift is put right");
     let unsettled = unknown.told(|facts| facts.claim.status = Some(stored.status)).deleted();
     let decision = unsettled.decide();
-    assert_eq!((decision.finalizer, decision.again), (FinalizerStep::Keep, Again::After(Duration::from_secs(61))));
+    assert_eq!((decision.finalizer, decision.pause()), (FinalizerStep::Keep, Some(Duration::from_secs(61))));
     assert_eq!(unsettled.later(61).look().told(Reason::InterfaceNotOurs), 1);
 }
 
@@ -94,9 +91,9 @@ fn an_interface_counts_as_gone_after_two_reads_a_minute_apart() {
     let mut scene = held().deleted().without("eni-2");
     let first = scene.look();
     first.says(Reconciling, True, Reason::VerifyingGone, &["eni-2"]);
-    assert_eq!((first.finalizer, first.again), (FinalizerStep::Keep, Again::After(Duration::from_secs(60))));
+    assert_eq!((first.finalizer, first.pause()), (FinalizerStep::Keep, Some(Duration::from_secs(60))));
     let mut early = scene.clone().later(30);
-    assert_eq!(early.look().again, Again::After(Duration::from_secs(30)));
+    assert_eq!(early.look().pause(), Some(Duration::from_secs(30)));
     assert_eq!(scene.clone().later(60).look().finalizer, FinalizerStep::Remove);
     let mut found = scene.later(30).with("eni-2", &[ISOLATION]);
     assert_eq!(found.look().finalizer, FinalizerStep::Remove);
@@ -108,7 +105,7 @@ fn a_missing_original_group_holds_the_interface_and_names_the_ways_out() {
     let mut scene = held().group_gone("sg-b").deleted();
     let looked = scene.look();
     looked.says(Stalled, True, Reason::OriginalGroupMissing, &["sg-b", "missingGroups: Drop", "Retain"]);
-    assert_eq!((looked.finalizer, looked.again), (FinalizerStep::Keep, Again::Wait));
+    assert_eq!((looked.finalizer, looked.pause()), (FinalizerStep::Keep, Some(WAIT)));
     assert_eq!((scene.carried("eni-1"), scene.carried("eni-2")), (groups(&["sg-web"]), groups(&[ISOLATION])));
     scene.look().is_quiet();
 
@@ -149,7 +146,7 @@ fn a_release_that_aws_does_not_answer_is_tried_again() {
     let mut blind = held().unseen(Problem::from_code("ec2:DescribeInstances", "ServiceUnavailable", "")).deleted();
     let looked = blind.look();
     looked.says(Ready, False, Reason::AwsUnavailable, &[]);
-    assert_eq!((looked.finalizer, looked.again), (FinalizerStep::Keep, Again::Backoff));
+    assert_eq!((looked.finalizer, looked.pause()), (FinalizerStep::Keep, Some(SOON)));
 }
 
 #[test]
@@ -157,7 +154,7 @@ fn a_restore_that_may_pass_is_tried_again_and_told_once() {
     let mut scene = held().refusing(ActionKind::Restore, "eni-1", refused("RequestLimitExceeded")).deleted();
     let looked = scene.look();
     looked.says(Reconciling, True, Reason::Throttled, &["eni-1"]);
-    assert_eq!(looked.again, Again::Backoff);
+    assert_eq!(looked.pause(), Some(SOON));
     let again = scene.look();
     assert_eq!((again.writes, again.notes.len(), again.did(ActionKind::Restore)), (0, 0, 1));
 }
@@ -173,7 +170,7 @@ fn a_swap_that_aws_has_answered_delays_no_restore() {
 #[test]
 fn a_claim_that_never_acted_has_no_finalizer_and_goes_by_itself() {
     let looked = scene().deleted().look();
-    assert_eq!((looked.finalizer, looked.actions.len(), looked.again), (FinalizerStep::Keep, 0, Again::Never));
+    assert_eq!((looked.finalizer, looked.actions.len(), looked.pause()), (FinalizerStep::Keep, 0, None));
 }
 
 #[test]
@@ -181,7 +178,7 @@ fn a_crash_between_finalizer_and_record_lets_go_of_an_untouched_instance() {
     let untouched = held().wiped().tagged("eni-1", Default::default()).tagged("eni-2", Default::default());
     let mut scene = untouched.with("eni-1", &["sg-web"]).with("eni-2", &["sg-a", "sg-b"]).deleted();
     let looked = scene.look();
-    assert_eq!((looked.finalizer, looked.again), (FinalizerStep::Keep, Again::After(Duration::from_secs(60))));
+    assert_eq!((looked.finalizer, looked.pause()), (FinalizerStep::Keep, Some(Duration::from_secs(60))));
     looked.says(Reconciling, True, Reason::VerifyingGone, &["a minute later"]);
     let mut scene = scene.later(60);
     let looked = scene.look();

@@ -7,7 +7,7 @@ use crate::{
         ConditionType::{Contained, Ready, Stalled},
         InterfaceState, Reason, ReleasePolicy,
     },
-    quarantine::world::{ActionKind, Again, FinalizerStep},
+    quarantine::world::{ActionKind, FinalizerStep},
 };
 
 #[test]
@@ -18,7 +18,7 @@ fn a_fresh_suspended_claim_does_nothing_and_says_so() {
     looked.says(Contained, False, Reason::Suspended, &[]);
     assert_eq!((looked.actions.len(), looked.finalizer), (0, FinalizerStep::Keep));
     fresh.look().is_quiet();
-    assert_eq!(fresh.deleted().look().again, Again::Never, "nothing is held");
+    assert_eq!(fresh.deleted().look().pause(), None, "nothing is held");
 }
 
 #[test]

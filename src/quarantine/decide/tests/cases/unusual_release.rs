@@ -1,6 +1,7 @@
 //! Releases that wait for a person: containment is kept until they approve.
 
 use super::super::fixtures::{CLUSTER, ISOLATION, Scene, UID, groups, refused, scene};
+use super::super::looked::RESYNC;
 use crate::{
     api::{
         ConditionStatus::{False, True},
@@ -9,7 +10,7 @@ use crate::{
     },
     quarantine::{
         tags,
-        world::{ActionKind, Again, FinalizerStep},
+        world::{ActionKind, FinalizerStep},
     },
 };
 use std::time::Duration;
@@ -25,8 +26,8 @@ fn waits_for_a_person(mut scene: Scene, words: &[&str]) {
     looked.says(Ready, False, Reason::ReleaseHeld, &["release: approved"]);
     looked.says(Contained, True, Reason::Contained, &[]);
     assert_eq!(
-        (looked.finalizer, looked.told(Reason::ReleaseHeld), looked.again),
-        (FinalizerStep::Keep, 1, Again::Resync)
+        (looked.finalizer, looked.told(Reason::ReleaseHeld), looked.pause()),
+        (FinalizerStep::Keep, 1, Some(RESYNC))
     );
     scene.look().is_quiet();
     let mut drifted = scene.with("eni-1", &["sg-theirs"]);
@@ -183,8 +184,8 @@ fn a_record_made_again_waits_ten_seconds_before_it_is_given_back() {
     let lost = approved(held().wiped().looked());
     let waits = lost.decide();
     assert_eq!(
-        (waits.finalizer, waits.actions.len(), waits.again),
-        (FinalizerStep::Keep, 0, Again::After(Duration::from_secs(10))),
+        (waits.finalizer, waits.actions.len(), waits.pause()),
+        (FinalizerStep::Keep, 0, Some(Duration::from_secs(10))),
         "a swap whose answer nobody heard may have been in the record that was lost"
     );
     assert_eq!(lost.later(10).look().finalizer, FinalizerStep::Remove);

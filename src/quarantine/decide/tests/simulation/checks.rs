@@ -67,7 +67,7 @@ impl Simulation {
         self.check_unknown_originals(world, decision)?;
         self.count_forgeries(world);
         let unfinished = decision.finalizer != FinalizerStep::Remove && (!deleting(claim) || finalized(claim));
-        if unfinished && decision.actions.is_empty() && decision.again == Again::Never {
+        if unfinished && decision.actions.is_empty() && decision.again == Again::NEVER {
             return broken(9, "something is left, and nobody looks again");
         }
         Ok(())

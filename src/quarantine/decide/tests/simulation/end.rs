@@ -12,9 +12,12 @@ use super::{
 };
 use crate::{
     api::{Condition, ConditionType, QuarantineStatus, Reason},
-    quarantine::{decide::holders::named_instance, world::Again},
+    quarantine::{
+        decide::holders::named_instance,
+        world::{Again, Pauses},
+    },
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 /// Long enough for two reads a minute apart, a minute's watch, and a refused change to be tried again.
 const HORIZON: i64 = 900;
@@ -235,11 +238,8 @@ impl Simulation {
 }
 
 fn pause(again: Again) -> i64 {
-    match again {
-        Again::Resync => 60,
-        Again::Wait => 290,
-        Again::After(pause) => i64::try_from(pause.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX).max(1),
-        Again::Backoff => 20,
-        Again::Never => i64::MAX,
-    }
+    let pauses =
+        Pauses { growing: Duration::from_secs(20), resync: Duration::from_secs(60), wait: Duration::from_secs(290) };
+    let whole = |pause: Duration| i64::try_from(pause.as_millis().div_ceil(1_000)).unwrap_or(i64::MAX).max(1);
+    again.pause(pauses).map_or(i64::MAX, whole)
 }

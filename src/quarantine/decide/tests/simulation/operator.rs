@@ -61,7 +61,7 @@ impl Simulation {
     pub fn reconcile(&mut self, name: &str, plan: &Plan) -> Result<Option<Ended>, Broken> {
         self.land()?;
         let mut calls = Calls { faults: plan.faults.clone().into_iter(), last_call: "nothing" };
-        let mut ended = Ended { again: Again::Never, writes: 0, changes: 0, notes: 0 };
+        let mut ended = Ended { again: Again::NEVER, writes: 0, changes: 0, notes: 0 };
         let Some(mut claim) = self.api.read(name, plan.stale_store) else { return Ok(Some(ended)) };
         let mut outcomes = Outcomes::default();
         for round in 0..ROUNDS {
@@ -88,7 +88,7 @@ impl Simulation {
             self.check_repeated(&world, &decision)?;
             ended.again = decision.again;
             let Some(recorded) = recorded.filter(|_| decision.finalizer != FinalizerStep::Remove) else {
-                ended.again = Again::Never;
+                ended.again = Again::NEVER;
                 return Ok(Some(ended));
             };
             let acted = match self.act(&world, &recorded, &decision, &mut calls, &mut ended)? {
@@ -109,7 +109,7 @@ impl Simulation {
             };
             (claim, outcomes) = (recorded, acted);
         }
-        ended.again = Again::Backoff;
+        ended.again = Again::BACKOFF;
         Ok(Some(ended))
     }
 
