@@ -14,8 +14,8 @@
 //! | [`metrics`] | what is measured: the one place that names metrics |
 //! | [`operate`] | what keeps the process running: leader election, controller wiring, probes, shutdown |
 //!
-//! Two binaries stand on it: the operator (`src/main.rs`), and the kubectl plugin (`src/plugin`), which uses [`api`],
-//! [`model`] and one function that makes text harmless.
+//! Two binaries stand on it: the operator (`src/main.rs`), and the kubectl plugin (`src/plugin`), which uses [`api`]
+//! and [`model`] alone.
 //!
 //! `docs/architecture.md` holds the rules that never break and the names of the tests that hold them.
 

@@ -15,6 +15,7 @@ use quarantine_operator::{
         needs::{Lease, Wanted},
         report::Outcome,
     },
+    model::text,
     operate::{self, Candidate, End, Endpoints, Operator, Settings},
 };
 use std::{io::Write as _, process::ExitCode, time::Duration};
@@ -34,7 +35,7 @@ fn main() -> ExitCode {
 }
 
 fn failed(error: &anyhow::Error, code: ExitCode) -> ExitCode {
-    eprintln!("quarantine-operator: {error:#}");
+    eprintln!("quarantine-operator: {}", text::lines(&format!("{error:#}")));
     code
 }
 
@@ -87,7 +88,7 @@ fn check(wanted: &Check) -> ExitCode {
         Err(error) => return failed(&error, ExitCode::from(2)),
     };
     // Whoever closes the pipe early still has the exit code.
-    let _ = write!(std::io::stdout().lock(), "{said}");
+    let _ = write!(std::io::stdout().lock(), "{}", text::lines(&said));
     match outcome {
         Outcome::Clean => ExitCode::SUCCESS,
         Outcome::Found => ExitCode::from(1),

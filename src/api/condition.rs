@@ -2,9 +2,13 @@
 //! decision is made.
 
 use super::status::Time;
+use crate::model::text;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
+
+/// The longest message.
+const MOST: usize = 8_192;
 
 /// One aspect of an object's state, in the form that kubectl, Flux and Argo CD read.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -20,7 +24,7 @@ pub struct Condition {
     #[schemars(length(min = 1, max = 64))]
     pub reason: String,
     /// Why, in a sentence, and what to do next.
-    #[schemars(length(max = 8192))]
+    #[schemars(length(max = MOST))]
     pub message: String,
     /// When `status` last changed.
     pub last_transition_time: Time,
@@ -208,8 +212,10 @@ impl fmt::Display for ConditionType {
 }
 
 impl Condition {
-    /// Puts it in the place of the one of its type. The time of the last transition moves only with the status.
+    /// Puts it in the place of the one of its type, its message as the status holds it. The time of the last transition
+    /// moves only with the status.
     pub fn put(mut self, conditions: &mut Vec<Self>) {
+        self.message = text::bounded(&self.message, MOST);
         match conditions.iter_mut().find(|known| known.type_ == self.type_) {
             Some(known) => {
                 if known.status == self.status {

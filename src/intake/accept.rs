@@ -5,16 +5,14 @@
 //! account. The newer Security Hub has no custom actions: there, a person asks by setting the status In Progress, if the
 //! source takes that. Who set it, and when, the event doesn't tell.
 
-use super::{
-    parse::{Event, Trigger},
-    text::plain,
-};
+use super::parse::{Event, Trigger};
 use crate::{
     api::{FindingFilter, FindingSourceSpec, RecordState, TagSelector},
     model::{
         arn::{Arn, in_cspm, is_same_product},
         finding::{Finding, InProgress, Workflow},
         instance::NamedInstance,
+        text::plain,
     },
 };
 

@@ -7,11 +7,11 @@ use super::{
     parse,
     plan::{plan, wanted},
     source::place,
-    text::plain,
 };
 use crate::{
     api::{AUTOMATIC_ANNOTATION, Counters, FindingReference, FindingSource, Quarantine, Reason, Time},
     aws::{Disposition, Problem, queue::QueueMessage},
+    model::text::plain,
     quarantine::{
         Context, Error, in_time, tell,
         world::{Addressee, Saying},
@@ -253,11 +253,11 @@ impl Desk<'_> {
         let event = KubernetesEvent {
             type_,
             reason: reason.as_str(),
-            note: Some(plain(message, 1000)),
+            note: Some(message.to_owned()),
             action: "Receive".to_owned(),
             secondary: Some(about),
         };
-        if let Err(error) = in_time(self.context.recorder().publish(&event, &self.source.object_ref(&()))).await {
+        if let Err(error) = self.context.publish(event, &self.source.object_ref(&())).await {
             tracing::warn!(source, %reason, %error, "the event could not be published");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! What the API server would refuse is not put in: a message must not go round and round because of a long title.
 
-use super::{accept::By, plan::Source, text::plain};
+use super::{accept::By, plan::Source};
 use crate::{
     api::{
         AUTOMATIC_ANNOTATION, FindingReference, InstanceTarget, Mode, Quarantine, QuarantineSpec, QuarantineTemplate,
@@ -12,6 +12,7 @@ use crate::{
         arn::{is_product, is_region, is_same_product},
         finding::Finding,
         instance::NamedInstance,
+        text::plain,
     },
 };
 

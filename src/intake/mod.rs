@@ -10,7 +10,6 @@
 //! | [`fresh`] | it has none: whether one is made, and whether a person must say yes first (pure) |
 //! | [`echo`] | which releases a source remembers, and for how long (pure) |
 //! | [`make`] | the Quarantine: its name, its label, its reason, the findings that it informs (pure) |
-//! | [`text`] | what others wrote, fit to be shown (pure) |
 //! | `handle` | one message: its plan, carried out on the API server |
 //! | `receive` | one receiver of a queue: nothing is received while nothing could be made of it |
 //! | [`delivery`] | can EventBridge put an event into the queue? (pure) |
@@ -38,7 +37,6 @@ mod report;
 mod source;
 #[cfg(test)]
 mod tests;
-pub mod text;
 
 pub use custom_action::arn as custom_action_arn;
 pub use existing::{Approval, Existing, InstanceFacts};

@@ -4,12 +4,13 @@
 //! and "AWS service event metadata" (Amazon EventBridge Events Reference). Fields that aren't needed are ignored; one
 //! that is needed and isn't what AWS documents makes the message unreadable, for a guess could be wrong.
 
-use super::{guard_duty::GuardDutyFinding, text::plain};
+use super::guard_duty::GuardDutyFinding;
 use crate::model::{
     asff::Asff,
     finding::Finding,
     json::{AtMost, Object, Text},
     ocsf::Ocsf,
+    text::plain,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, de::IgnoredAny};

@@ -9,11 +9,10 @@ use super::{
     fresh::{Crowd, make},
     make::reference,
     parse::{Event, Trigger, Unreadable},
-    text::plain,
 };
 use crate::{
     api::{Counters, FindingReference, FindingSourceSpec, Quarantine},
-    model::{finding::Finding, instance::NamedInstance},
+    model::{finding::Finding, instance::NamedInstance, text::plain},
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@
 //! | [`asff`] | a finding of Security Hub CSPM, whoever gave it |
 //! | [`ocsf`] | a finding of the newer Security Hub, whoever gave it; its comment, signed |
 //! | [`json`] | JSON as strict as it must be |
+//! | [`text`] | what others wrote, made fit to be shown: cleaned, and bounded where something bounds it |
 
 pub mod arn;
 pub mod asff;
@@ -16,6 +17,7 @@ pub mod finding;
 pub mod instance;
 pub mod json;
 pub mod ocsf;
+pub mod text;
 
 /// Tags, by key.
 pub type Tags = std::collections::BTreeMap<String, String>;

@@ -3,6 +3,7 @@
 //!
 //! Metrics are another matter: `crate::metrics`, read by whoever scrapes them.
 
+use crate::model::text;
 use anyhow::Context as _;
 use futures::future::BoxFuture;
 use hyper::{
@@ -17,7 +18,7 @@ use opentelemetry_http::{HttpClient, HttpError, hyper::HyperClient};
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use std::{
-    io::{IsTerminal as _, stderr},
+    io::{self, Write, stderr},
     str::FromStr,
     time::Duration,
 };
@@ -84,7 +85,7 @@ pub fn start(
     collector: Option<(Collector, EnvFilter)>,
     runtime: &Handle,
 ) -> anyhow::Result<Traces> {
-    let text = fmt::layer().with_ansi(stderr().is_terminal()).with_writer(stderr);
+    let text = fmt::layer().with_ansi(false).with_writer(|| Clean);
     let log = match format {
         LogFormat::Text => text.with_filter(log).boxed(),
         LogFormat::Json => text.json().with_filter(log).boxed(),
@@ -101,6 +102,20 @@ pub fn start(
         .with_filter(filter);
     Registry::default().with(log).with(spans).init();
     Ok(Traces(Some(provider)))
+}
+
+/// Standard error, and nothing on it that moves or hides what stands there: what others wrote is logged as well.
+struct Clean;
+
+impl Write for Clean {
+    fn write(&mut self, written: &[u8]) -> io::Result<usize> {
+        stderr().lock().write_all(text::lines(&String::from_utf8_lossy(written)).as_bytes())?;
+        Ok(written.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        stderr().flush()
+    }
 }
 
 fn provider(collector: &Collector, runtime: &Handle) -> anyhow::Result<SdkTracerProvider> {

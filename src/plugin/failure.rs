@@ -4,7 +4,7 @@ use kube::{
     Error,
     core::{Status, response::StatusSummary},
 };
-use quarantine_operator::intake::text;
+use quarantine_operator::model::text;
 use std::fmt;
 
 /// Long enough for the API server's longest answers, which list each wrong field.
@@ -37,7 +37,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Refused(said) | Self::Usage(said) | Self::TimedOut(said) | Self::Interrupted(said)) = self;
-        f.write_str(said)
+        f.write_str(&text::lines(said))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use quarantine_operator::{
     api::{Condition, ConditionStatus, ConditionType, Mode, Quarantine, RELEASE_ANNOTATION, Reason},
-    intake::text,
+    model::text,
 };
 
 /// A condition's message is this long at most.

@@ -5,14 +5,15 @@ use crate::{
     api::{FindingSource, Quarantine, QuarantineClass},
     aws::Sessions,
     metrics::Metrics,
+    model::text::{self, EVENT_NOTE},
 };
 use jiff::Timestamp;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, ObjectReference};
 use kube::{
     Client,
     core::PartialObjectMeta,
     runtime::{
-        events::{Recorder, Reporter},
+        events::{Event, Recorder, Reporter},
         reflector::Store,
     },
 };
@@ -110,10 +111,14 @@ impl Context {
         })
     }
 
-    /// A new one for each event: a recorder makes one series of all events of one object and reason, which shows the
-    /// first one's note for all of them.
-    pub fn recorder(&self) -> Recorder {
-        Recorder::new(self.client.clone(), self.reporter.clone())
+    /// Publishes an event about this object, its note as the API server takes it. The only way to do so.
+    ///
+    /// Each through a recorder of its own: a recorder makes one series of all events of one object and reason, which
+    /// shows the first one's note for all of them.
+    pub async fn publish(&self, event: Event, about: &ObjectReference) -> Result<(), Error> {
+        let note = event.note.map(|note| text::bounded(&note, EVENT_NOTE));
+        let recorder = Recorder::new(self.client.clone(), self.reporter.clone());
+        in_time(recorder.publish(&Event { note, ..event }, about)).await
     }
 
     /// A look right before a write: resourceVersion fences what is written, but not what it was decided from.

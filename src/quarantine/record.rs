@@ -130,16 +130,17 @@ async fn tell(context: &Context, claim: &Quarantine, notes: Vec<Note>) {
             Some(why) if !why.is_empty() => format!("{message} Reason given: {why}"),
             _ => message,
         };
-        tracing::info!(namespace = claim.namespace(), name = claim.name_any(), %reason, "{message}");
+        let (namespace, name) = (claim.namespace(), claim.name_any());
+        tracing::info!(namespace, name, %reason, "{message}");
         let event = Event {
             type_: if warning { EventType::Warning } else { EventType::Normal },
             reason: reason.as_str(),
-            note: Some(super::decide::bounded(&message, 1024)),
+            note: Some(message),
             action: "Reconcile".to_owned(),
             secondary: None,
         };
-        if let Err(error) = in_time(context.recorder().publish(&event, &claim.object_ref(&()))).await {
-            tracing::warn!(namespace = claim.namespace(), name = claim.name_any(), %reason, %error, "the event could not be published");
+        if let Err(error) = context.publish(event, &claim.object_ref(&())).await {
+            tracing::warn!(namespace, name, %reason, %error, "the event could not be published");
         }
     }
 }

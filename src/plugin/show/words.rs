@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use quarantine_operator::{
     api::{Quarantine, Target},
-    intake::text,
+    model::text,
 };
 
 /// How long a line of a message is, what stands before it included.

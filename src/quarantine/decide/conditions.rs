@@ -3,7 +3,7 @@
 //! A condition's `lastTransitionTime` moves only with its status, and nothing in a message varies from look to look, so
 //! that a converged claim causes no write.
 
-use super::{draft::Draft, interface::bounded};
+use super::draft::Draft;
 use crate::{
     api::{Condition, ConditionStatus, ConditionType, Reason},
     aws::problem::{Disposition, Problem},
@@ -118,7 +118,7 @@ fn set(draft: &mut Draft<'_>, type_: ConditionType, aspect: Aspect) {
         type_: type_.to_string(),
         status,
         reason: reason.as_str(),
-        message: bounded(&message, 8192),
+        message,
         last_transition_time: draft.time(),
         observed_generation: draft.status.observed_generation,
     };

@@ -15,6 +15,7 @@ use crate::{
         model::Interface,
         problem::{Disposition, Problem},
     },
+    model::text,
     quarantine::{
         tags,
         world::{Action, ActionKind, Again, Facts, View},
@@ -382,5 +383,5 @@ pub fn managed_by_aws(seen: &Interface) -> Option<Problem> {
 
 fn settle(record: &mut InterfaceStatus, state: InterfaceState, message: Option<String>) {
     record.state = state;
-    record.message = message.map(|message| interface::bounded(&message, 1024));
+    record.message = message.map(|message| text::bounded(&message, 1024));
 }

@@ -1,9 +1,9 @@
 //! The decision while it is being made: the next status, and what goes with it. Pure.
 
-use super::interface::bounded;
 use crate::{
     api::{QuarantineStatus, RECONCILE_ANNOTATION, Reason, Time},
     aws::problem::Problem,
+    model::text,
     quarantine::world::{Action, Again, Decision, Facts, FinalizerStep, Hold, Note, Outcomes, World},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -88,7 +88,7 @@ impl<'a> Draft<'a> {
 
 /// As much of it as the status holds.
 fn asked_at(facts: &Facts) -> Option<String> {
-    facts.claim.metadata.annotations.as_ref()?.get(RECONCILE_ANNOTATION).map(|asked| bounded(asked, 256))
+    facts.claim.metadata.annotations.as_ref()?.get(RECONCILE_ANNOTATION).map(|asked| text::cut(asked, 256))
 }
 
 /// How long ago `then` was; never negative.

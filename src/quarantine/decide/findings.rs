@@ -8,7 +8,6 @@ use super::{
     admission,
     conditions::{self, Aspect, before},
     draft::{Draft, since},
-    interface::bounded,
     report, target,
 };
 use crate::{
@@ -17,7 +16,7 @@ use crate::{
         QuarantineClass, Reason, ReleasePolicy, SecurityHub, Time, WorkflowStatus,
     },
     aws::{Place, problem::Problem},
-    model::finding::Workflow,
+    model::{finding::Workflow, text},
     quarantine::world::{Action, ActionKind, Addressee, Again, FinalizerStep, Saying},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -173,7 +172,7 @@ impl<'a> Telling<'a> {
             (Outcome::Contained, WorkflowStatus::Resolved) => Some(Workflow::Resolved),
             _ => None,
         };
-        let note = self.hub.note.then(|| bounded(&note(draft, outcome), NOTE_ROOM));
+        let note = self.hub.note.then(|| text::bounded(&note(draft, outcome), NOTE_ROOM));
         (note.is_some() || workflow.is_some()).then(|| Saying {
             word: word(draft, outcome),
             note,
@@ -201,7 +200,7 @@ impl<'a> Telling<'a> {
             } else {
                 Reason::FindingNotUpdated
             };
-            let not = Aspect::new(false, reason, bounded(&message, 4096));
+            let not = Aspect::new(false, reason, text::bounded(&message, 4096));
             if before(draft, ConditionType::FindingUpdated).is_none_or(|before| before.status != ConditionStatus::False)
             {
                 draft.warn(reason, not.message.clone());
@@ -262,7 +261,7 @@ fn is_not_about(told: &FindingStatus) -> bool {
 }
 
 fn why_not(problem: &Problem) -> String {
-    bounded(&problem.message, 1024)
+    text::bounded(&problem.message, 1024)
 }
 
 /// How a claim that stands fares, or one whose release waits. None: that isn't settled yet.
@@ -348,7 +347,7 @@ fn note(draft: &Draft<'_>, outcome: Outcome) -> String {
         Outcome::TakenOver => format!("{name} is deleted; another Quarantine holds {instance}."),
     };
     match claim.spec.reason.as_deref() {
-        Some(why) if !why.is_empty() => format!("{} Reason given: {why}", bounded(&said, NOTE_ROOM * 3 / 4)),
+        Some(why) if !why.is_empty() => format!("{} Reason given: {why}", text::bounded(&said, NOTE_ROOM * 3 / 4)),
         _ => said,
     }
 }

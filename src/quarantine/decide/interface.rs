@@ -136,12 +136,3 @@ pub fn suspects(view: &View) -> String {
         )
     }
 }
-
-/// At most `limit` bytes, cut at a character.
-pub fn bounded(text: &str, limit: usize) -> String {
-    if text.len() <= limit {
-        return text.to_owned();
-    }
-    let end = (0..=limit - '…'.len_utf8()).rev().find(|&end| text.is_char_boundary(end)).unwrap_or(0);
-    format!("{}…", &text[..end])
-}

@@ -34,8 +34,6 @@ pub mod target;
 #[cfg(test)]
 mod tests;
 
-pub use interface::bounded;
-
 use super::world::{Action, ActionKind, Again, ClassSight, Decision, FinalizerStep, Sight, View, World};
 use crate::{
     api::{

@@ -2,9 +2,10 @@
 //!
 //! Only told: what is held is kept, corrected and released as it was admitted.
 
-use super::{admission, draft::Draft, interface::bounded};
+use super::{admission, draft::Draft};
 use crate::{
     api::{AdmittedGroup, QuarantineClass, QuarantineStatus, Reason},
+    model::text,
     quarantine::world::{Facts, View},
 };
 
@@ -34,7 +35,7 @@ fn changes(facts: &Facts, admitted: &QuarantineStatus, view: &View) -> Option<St
     };
     changes.extend(view.present_role_refused.clone());
     let said = format!("It stays held as it was admitted, though policy says otherwise now: {}", changes.join(" "));
-    (!changes.is_empty()).then(|| bounded(&said, LIMIT))
+    (!changes.is_empty()).then(|| text::bounded(&said, LIMIT))
 }
 
 fn changes_of_class(facts: &Facts, class: &QuarantineClass, admitted: &QuarantineStatus, view: &View) -> Vec<String> {

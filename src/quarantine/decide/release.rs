@@ -17,6 +17,7 @@ use crate::{
         model::Interface,
         problem::{Disposition, Problem},
     },
+    model::text,
     quarantine::world::{Action, ActionKind, Again, View},
 };
 use std::time::Duration;
@@ -219,7 +220,7 @@ fn still_there(originals: &[String], view: &View) -> (Vec<String>, Vec<String>) 
 
 fn hold(record: &mut InterfaceStatus, why: &str) {
     record.state = InterfaceState::RestoreHeld;
-    record.message = Some(interface::bounded(why, 1024));
+    record.message = Some(text::bounded(why, 1024));
 }
 
 /// It carries none of our groups any more: somebody else has changed it, and what they set stays.
@@ -232,7 +233,7 @@ fn left_alone(draft: &mut Draft<'_>, record: &mut InterfaceStatus, seen: &Interf
         interface::carried(seen)
     );
     record.state = InterfaceState::NotOurs;
-    record.message = Some(interface::bounded(&message, 1024));
+    record.message = Some(text::bounded(&message, 1024));
     draft.warn(Reason::InterfaceNotOurs, message);
 }
 

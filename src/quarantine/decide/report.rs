@@ -4,8 +4,7 @@ use super::{
     conditions::{Aspect, Progress, Verdict, before},
     containment::{self, Unrecorded, WATCH},
     draft::{Draft, since},
-    group, holders,
-    interface::{self, bounded},
+    group, holders, interface,
 };
 use crate::{
     api::{ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Mode, Reason},
@@ -13,6 +12,7 @@ use crate::{
         model::{Instance, InstanceState},
         problem::{Disposition, Problem},
     },
+    model::text,
     quarantine::{
         tags,
         world::{ActionKind, View},
@@ -208,7 +208,7 @@ fn unfinished(draft: &Draft<'_>, view: &View, unrecorded: &Unrecorded, isolated:
         .chain(unrecorded.iter().map(|(id, problem)| format!("{id}: {}", problem.message)))
         .collect();
     let message = format!("{isolated}/{all} interfaces of {} are isolated. {}", target_id(draft), why.join(" "));
-    Containment { progress, aspect: Aspect::new(false, reason, bounded(message.trim_end(), 4096)) }
+    Containment { progress, aspect: Aspect::new(false, reason, text::bounded(message.trim_end(), 4096)) }
 }
 
 /// Why an interface is refused: told from what a read shows, so that it is the same at every look.
