@@ -17,6 +17,7 @@ use quarantine_operator::{
     },
     model::text,
     operate::{self, Candidate, End, Endpoints, Operator, Settings},
+    quarantine::OwnPod,
 };
 use std::{io::Write as _, process::ExitCode, time::Duration};
 use tokio::runtime::Runtime;
@@ -51,9 +52,10 @@ fn run(run: Run) -> anyhow::Result<()> {
     } = run;
     let runtime = runtime()?;
     let traces = telemetry.start(&runtime)?;
-    let settings =
-        Settings { resync: Duration::from_secs(resync_seconds), concurrency, node_name, ..Settings::default() };
     let election = election.election()?;
+    let pod = election.as_ref().and_then(|_| own_pod());
+    let resync = Duration::from_secs(resync_seconds);
+    let settings = Settings { resync, concurrency, node_name, pod, ..Settings::default() };
     let ended = runtime.block_on(async {
         let fence = if election.is_some() { Fence::closed() } else { Fence::open() };
         let sessions = Sessions::from_environment().await.behind(fence.clone());
@@ -62,7 +64,7 @@ fn run(run: Run) -> anyhow::Result<()> {
         let candidate = election.map(|election| Candidate::new(client.clone(), &election, fence));
         let operator = Operator::new(client, sessions, settings)
             .await
-            .context("the API server doesn't answer as it should: check its address, and that the operator's role may get the namespace kube-system and its own node")?;
+            .context("the API server doesn't answer as it should: check its address, and that the operator's role may get the namespace kube-system and its own node, and list the pods of its namespace")?;
         endpoints.show(&operator, candidate.as_ref().map(Candidate::leads));
         let shutdown = asked_to_stop().context("signals can't be listened to")?;
         match operate::run(operator, candidate, shutdown).await {
@@ -79,6 +81,12 @@ fn run(run: Run) -> anyhow::Result<()> {
     // A name that is still being looked up, or the like, must not keep the process.
     runtime.shutdown_background();
     ended
+}
+
+/// By the downward API, as the chart gives it.
+fn own_pod() -> Option<OwnPod> {
+    let given = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    Some(OwnPod { namespace: given("POD_NAMESPACE")?, name: given("POD_NAME")? })
 }
 
 /// The exit codes are part of what it says: 2 for whatever keeps it from looking everywhere.

@@ -1,7 +1,7 @@
 //! `QuarantineClass`: the policy under which Quarantines may act, owned by the platform or security team. Types and
 //! validation only.
 
-use super::{condition::Condition, formats, selector};
+use super::{formats, selector};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
@@ -92,9 +92,15 @@ pub struct QuarantineClassSpec {
     #[serde(default)]
     pub protected: Protected,
 
-    /// Whether the instance that the operator itself runs on may be cut off.
+    /// Whether instances that a replica of the operator runs on may be cut off.
     #[serde(default)]
     pub allow_self: bool,
+
+    /// Whether routers may be cut off: instances whose source/destination check is off, or that of one of their
+    /// interfaces (NAT instances, firewalls, VPN gateways, nodes of some network plugins). What they forward is cut off
+    /// with them.
+    #[serde(default)]
+    pub allow_routers: bool,
 
     /// How many instances may be held through this class at once.
     #[serde(default = "default_max_active")]
@@ -341,12 +347,6 @@ pub struct QuarantineClassStatus {
     #[schemars(length(max = 5000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["accountId".into(), "region".into(), "vpcId".into()]))]
     pub managed_groups: Vec<ManagedGroup>,
-
-    /// Why the class can't be used, where it can't.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 16))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
-    pub conditions: Vec<Condition>,
 }
 
 /// A security group that the operator made.

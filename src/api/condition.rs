@@ -121,6 +121,7 @@ pub enum Reason {
     ProtectedInstance,
     ProtectedByTag,
     OperatorsOwnInstance,
+    ProtectedRouter,
     PartitionNotAllowed,
     SecurityHubNotConfigured,
     PolicyChanged,
@@ -130,6 +131,7 @@ pub enum Reason {
     GroupNameTaken,
     GroupInOtherVpc,
     GroupNotReady,
+    GroupRuleAdded,
     // Interfaces
     InterfaceRefused,
     InterfaceManagedByAws,
@@ -137,6 +139,7 @@ pub enum Reason {
     // Restorable
     OriginalsStored,
     OriginalsUnknown,
+    OriginalsOfPrimary,
     VerifyingOriginals,
     // EvidenceAtRisk
     ManagedInstance,
@@ -177,7 +180,7 @@ pub enum Reason {
 
 impl Reason {
     /// Those with which policy refuses a Quarantine: nothing is touched then.
-    pub const REFUSALS: [Self; 13] = [
+    pub const REFUSALS: [Self; 14] = [
         Self::NoDefaultClass,
         Self::SeveralDefaultClasses,
         Self::ClassNotFound,
@@ -188,6 +191,7 @@ impl Reason {
         Self::ProtectedInstance,
         Self::ProtectedByTag,
         Self::OperatorsOwnInstance,
+        Self::ProtectedRouter,
         Self::PartitionNotAllowed,
         Self::LimitReached,
         Self::SourceLimitReached,

@@ -27,8 +27,8 @@ pub use quarantine::{
     ReleasePolicy, Target,
 };
 pub use status::{
-    AdmittedGroup, FindingStatus, HeldBy, InterfaceState, InterfaceStatus, QuarantineStatus, RecordSource,
-    ResolvedTarget, Time,
+    AdmittedGroup, FindingStatus, GroupStatus, HeldBy, InterfaceState, InterfaceStatus, MOST_INTERFACES, MOST_RULES,
+    QuarantineStatus, RecordSource, ResolvedTarget, Time,
 };
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{

@@ -9,6 +9,13 @@ use serde::{Deserialize, Serialize};
 
 pub use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+/// How many interfaces a status has room for.
+pub const MOST_INTERFACES: usize = 256;
+
+/// How many rules of one group. AWS lets a group have 60 each way ("Amazon VPC quotas", Amazon VPC User Guide), and more
+/// on request.
+pub const MOST_RULES: usize = 120;
+
 /// What the operator found, did and stored.
 #[derive(KubeSchema, Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -65,9 +72,15 @@ pub struct QuarantineStatus {
 
     /// One record per network interface: what it carried, what it carries now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 256))]
+    #[schemars(length(max = MOST_INTERFACES))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
     pub interfaces: Vec<InterfaceStatus>,
+
+    /// The isolation groups in force, with the rules that they were last seen with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["id".into()]))]
+    pub groups: Vec<GroupStatus>,
 
     /// Interfaces isolated, of all, such as 3/3.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -114,6 +127,7 @@ impl Default for QuarantineStatus {
             policy_changed: None,
             records_missing_since: None,
             interfaces: Vec::new(),
+            groups: Vec::new(),
             interface_summary: None,
             contained_at: None,
             released_at: None,
@@ -121,6 +135,18 @@ impl Default for QuarantineStatus {
             held_by: None,
         }
     }
+}
+
+/// An isolation group in force.
+#[derive(KubeSchema, Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GroupStatus {
+    /// The group's id.
+    #[schemars(length(max = 32))]
+    pub id: String,
+    /// Its rules, as a read showed them: what is written into it later is told in a warning event.
+    #[schemars(length(max = MOST_RULES), inner(length(max = 96)))]
+    pub rules: Vec<String>,
 }
 
 /// The instance that was found, and how it is reached.
@@ -271,6 +297,9 @@ pub enum RecordSource {
     Interface,
     /// From the tags on it, after the record was lost. Its release waits for approval.
     Tags,
+    /// From the record of the primary interface: this one was attached after the isolation with the isolation group, as
+    /// the VPC CNI does, and never had groups of its own.
+    Primary,
 }
 
 /// Where one interface stands.

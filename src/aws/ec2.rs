@@ -13,7 +13,7 @@ use super::budget::Budget;
 use super::call::{Paced, Session};
 use super::convert::{ec2 as convert, required};
 use super::fence::Fence;
-use super::model::{GroupRule, Instance, Interface, SecurityGroup, Tags};
+use super::model::{GroupRule, Instance, Interface, SecurityGroup, TRUNK_TAG, Tags};
 use super::problem::Problem;
 use super::reads::{FILTER_VALUES, GROUPS, INTERFACES, PAGE, Reader, SharedReads};
 use super::settings;
@@ -26,10 +26,6 @@ use std::fmt;
 
 /// The most that GetManagedPrefixListEntries gives at once.
 const PREFIX_LIST_PAGE: i32 = 100;
-
-/// Set on each branch interface by the VPC resource controller of EKS ("Security groups for Pods", Amazon EKS User
-/// Guide), its value the trunk's id.
-const TRUNK_TAG_FILTER: &str = "tag:vpcresources.k8s.aws/trunk-eni-id";
 
 /// EC2 in one account and region. Cheap to clone; all clones share the reads of one look with each other.
 #[derive(Clone)]
@@ -76,9 +72,9 @@ impl Ec2 {
         self.interfaces_by_each("network-interface-id", ids).await
     }
 
-    /// The branch interfaces of these trunk interfaces: those of pods with security groups of their own.
+    /// What the tag [`TRUNK_TAG`] calls a branch of these trunk interfaces. It may be anything.
     pub async fn branch_interfaces(&self, trunk_ids: &[String]) -> Result<Vec<Interface>, Problem> {
-        self.interfaces_by_each(TRUNK_TAG_FILTER, trunk_ids).await
+        self.interfaces_by_each(&format!("tag:{TRUNK_TAG}"), trunk_ids).await
     }
 
     /// Every interface that has a tag of at least one of these keys, whatever its value and whatever it is attached to.
@@ -104,7 +100,7 @@ impl Ec2 {
         self.reader.interfaces_by(filter).await
     }
 
-    /// These groups; unknown ones are absent. `associated_vpc_ids` stays empty: [`Self::groups_serving_vpc`] tells.
+    /// These groups; unknown ones are absent. Which other VPCs they serve, [`Self::groups_serving_vpc`] tells.
     pub async fn groups(&self, ids: &[String]) -> Result<Vec<SecurityGroup>, Problem> {
         let asked = ids.iter().map(|id| self.shared.groups.ask(id.clone()));
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())

@@ -233,9 +233,7 @@ mod tests {
             instance_id: Some("i-1".to_owned()),
             groups: vec!["sg-0".to_owned()],
             tags,
-            managed_by: None,
-            trunk: false,
-            routes: false,
+            ..Interface::default()
         };
         let seen =
             Seen { account_id: "111111111111".to_owned(), region: "eu-1".to_owned(), interfaces: vec![interface] };

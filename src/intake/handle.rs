@@ -2,7 +2,7 @@
 //! word; this file can only keep more than that.
 
 use super::{
-    Event, Existing, Fate, InstanceFacts, Plan, Source, Step, Unreadable, echo,
+    Event, Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, Unreadable, echo,
     make::{quarantine_name, source_label},
     parse,
     plan::{plan, wanted},
@@ -36,7 +36,7 @@ const NOTE_ROOM: usize = 512;
 #[derive(Debug)]
 pub enum Handled {
     /// It was understood, and what it asks for is there.
-    Delete,
+    Delete(Understood),
     /// The queue shows it again later, and in the end gives it to its dead-letter queue.
     Leave,
     /// Nothing is wrong with it, but it must wait for something: it is hidden for longer each time that it comes.
@@ -99,7 +99,10 @@ impl Desk<'_> {
             settled &= self.take(message, step, &seen).await?;
             step.count(counters);
         }
-        Ok(if settled && matches!(fate, Fate::Delete(_)) { Handled::Delete } else { Handled::Later })
+        Ok(match fate {
+            Fate::Delete(understood) if settled => Handled::Delete(understood),
+            Fate::Delete(_) | Fate::Keep => Handled::Later,
+        })
     }
 
     /// What is known of each instance, from the API server itself: a store may be older than the last release.

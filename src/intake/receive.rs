@@ -6,6 +6,7 @@
 
 use super::{
     handle::{Desk, Handled},
+    plan::Understood,
     report::{Report, Trouble},
     source::place,
 };
@@ -146,7 +147,7 @@ impl Receiver {
             let metrics = &self.context.metrics;
             for (message, handled, counters) in join_all(handling).await {
                 match handled {
-                    Handled::Delete => done.push(message),
+                    Handled::Delete(understood) => done.push(Done { message, _understood: understood }),
                     Handled::Leave => {}
                     Handled::Later => {
                         metrics.messages(&source, "later", 1);
@@ -161,7 +162,7 @@ impl Receiver {
                 measure(metrics, &source, counters);
                 self.report.count(counters);
             }
-            self.delete(sqs, &done).await;
+            self.delete(sqs, done).await;
             for message in later {
                 let seconds = later_in(message.receives);
                 self.hide(sqs, &[message], seconds).await;
@@ -183,9 +184,10 @@ impl Receiver {
     }
 
     /// What isn't deleted comes again, and finds its Quarantine there.
-    async fn delete(&self, sqs: &Sqs, done: &[QueueMessage]) {
+    async fn delete(&self, sqs: &Sqs, done: Vec<Done>) {
+        let done: Vec<QueueMessage> = done.into_iter().map(|done| done.message).collect();
         let source = self.source.name_any();
-        let left = match sqs.delete(&self.source.spec.queue_url, done).await {
+        let left = match sqs.delete(&self.source.spec.queue_url, &done).await {
             Ok(left) => left,
             Err(problem) => {
                 return tracing::warn!(source, %problem, "messages that are done could not be deleted; they come again");
@@ -210,6 +212,12 @@ impl Receiver {
     fn desk(&self) -> Desk<'_> {
         Desk { context: &self.context, source: &self.source, own_action: self.own_action.as_deref() }
     }
+}
+
+/// A message that may be deleted, with the proof that it was understood: there is no other way to delete one.
+struct Done {
+    message: QueueMessage,
+    _understood: Understood,
 }
 
 /// What a receiver has received and is not done with. What it leaves to the queue is none of it.

@@ -10,6 +10,7 @@ use super::{
     finding::{Finding, FindingNote, InProgress, NOTE_AUTHOR, Workflow, is_sample},
     instance::{Beside, Instances, NamedInstance, Resource, is_instance_id},
     json::{AtMost, Object, Text},
+    text::plain,
 };
 use crate::api::{RecordState, Severity};
 use jiff::Timestamp;
@@ -240,12 +241,7 @@ impl Left {
 pub fn comment(note: &str, left: Left) -> String {
     let signature = left.signature();
     let room = LONGEST_COMMENT - signature.chars().count();
-    let mut said: String = note.chars().take(room).collect();
-    if note.chars().nth(room).is_some() {
-        said.pop();
-        said.push('…');
-    }
-    said + &signature
+    plain(note, room) + &signature
 }
 
 /// None: the comment is somebody else's.

@@ -2,14 +2,14 @@
 
 use super::{
     backoff::{Backoff, jittered},
-    own_node, put_back, sources, watches,
+    put_back, sources, watches,
 };
 use crate::{
     api::Quarantine,
     aws::Sessions,
     metrics::Reconciled,
     quarantine::{
-        Context, Error, reconcile,
+        Context, Error, OwnNodes, OwnPod, reconcile,
         world::{Again, Pauses},
     },
 };
@@ -33,15 +33,17 @@ pub struct Settings {
     pub resync: Duration,
     /// How many reconciles run at once.
     pub concurrency: u16,
-    /// The node that the operator runs on: its instance is refused as a target.
+    /// The node that this replica runs on: its instance is refused as a target.
     pub node_name: Option<String>,
+    /// Its pod, where there may be other replicas: their nodes' instances are refused as well.
+    pub pod: Option<OwnPod>,
     /// The clock; tests move it.
     pub clock: fn() -> Timestamp,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { resync: Duration::from_secs(60), concurrency: 1_000, node_name: None, clock: Timestamp::now }
+        Self { resync: Duration::from_secs(60), concurrency: 1_000, node_name: None, pod: None, clock: Timestamp::now }
     }
 }
 
@@ -81,19 +83,17 @@ struct Run {
 impl Operator {
     /// Reads who this cluster is, and prepares the watches.
     ///
-    /// Errors: the API server can't be reached, or doesn't let the namespace kube-system or the operator's own node be
-    /// read.
-    pub async fn new(client: Client, sessions: Sessions, settings: Settings) -> kube::Result<Self> {
+    /// Errors: the API server can't be reached, or doesn't let the namespace kube-system, the pods of the operator's
+    /// replicas or their nodes be read.
+    pub async fn new(client: Client, sessions: Sessions, settings: Settings) -> Result<Self, Error> {
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let cluster_uid = namespaces.get_metadata("kube-system").await?.uid().unwrap_or_default();
-        let own_instance_id = match &settings.node_name {
-            Some(name) => own_node::instance_id(client.clone(), name).await?,
-            None => None,
-        };
+        let own_nodes = OwnNodes::new(client.clone(), settings.node_name.clone(), settings.pod.clone());
+        own_nodes.instances().await?;
         let (wake, woken) = mpsc::unbounded_channel();
         let (dismiss, dismissed) = mpsc::unbounded_channel();
         let (watches, stores) = watches::start(&client, wake, dismiss);
-        let context = Context::new(client, sessions, stores, cluster_uid, own_instance_id, settings.clock);
+        let context = Context::new(client, sessions, stores, cluster_uid, own_nodes, settings.clock);
         Ok(Self { context, watches, woken, dismissed, settings })
     }
 

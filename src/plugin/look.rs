@@ -10,7 +10,7 @@ use super::{
 };
 use jiff::Timestamp;
 use kube::api::{DynamicObject, TypeMeta};
-use quarantine_operator::{api::Quarantine, model::text};
+use quarantine_operator::api::Quarantine;
 use serde_json::json;
 
 pub async fn list(cluster: &Cluster, wanted: &List) -> Result<(), Failure> {
@@ -58,7 +58,7 @@ fn print_table(cluster: &Cluster, listed: &[DynamicObject], columns: Columns) {
     if !claims.is_empty() {
         out!("{}", show::table(&claims, columns, Timestamp::now(), Paint::for_stdout()));
     }
-    unread.iter().for_each(|why| eprintln!("warning: {}", text::lines(why)));
+    unread.iter().for_each(|why| eprintln!("warning: {why}"));
 }
 
 pub async fn status(cluster: &Cluster, wanted: &Status) -> Result<(), Failure> {

@@ -1,6 +1,10 @@
 //! What one reconcile is given: clients, stores, locks. No behaviour of its own.
 
-use super::{limits::Limits, locks::Locks, observe::ClusterNodes};
+use super::{
+    limits::Limits,
+    locks::Locks,
+    observe::{ClusterNodes, OwnNodes},
+};
 use crate::{
     api::{FindingSource, Quarantine, QuarantineClass},
     aws::Sessions,
@@ -28,8 +32,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// The uid of the namespace kube-system.
     pub cluster_uid: String,
-    /// The instance that the operator runs on, where it is known.
-    pub own_instance_id: Option<String>,
+    /// What the operator itself runs on.
+    pub own_nodes: OwnNodes,
     /// The nodes of the cluster that it runs in.
     pub(super) nodes: ClusterNodes,
     reporter: Reporter,
@@ -92,7 +96,7 @@ impl Context {
         sessions: Sessions,
         stores: Stores,
         cluster_uid: String,
-        own_instance_id: Option<String>,
+        own_nodes: OwnNodes,
         clock: fn() -> Timestamp,
     ) -> Arc<Self> {
         let reporter = Reporter { controller: Self::CONTROLLER.to_owned(), instance: std::env::var("POD_NAME").ok() };
@@ -103,7 +107,7 @@ impl Context {
             sessions,
             stores,
             cluster_uid,
-            own_instance_id,
+            own_nodes,
             nodes: ClusterNodes::default(),
             locks: Locks::default(),
             limits: Limits::default(),

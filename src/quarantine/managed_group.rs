@@ -12,6 +12,7 @@ use super::{
 use crate::{
     api::{ManagedGroup, ManagedSecurityGroup, QuarantineClass, QuarantineClassStatus, Reason, ResolvedTarget},
     aws::{Disposition, Ec2, Problem, model::Tags},
+    model::text::count,
 };
 use kube::{Api, ResourceExt, api::PostParams};
 
@@ -84,8 +85,9 @@ async fn find_or_create(
             Disposition::Stop,
             Reason::GroupNameTaken,
             format!(
-                "{} in {vpc_id} carries this class's tags but isn't in its status, and {users} interface(s) use it: if it is the class's own, write it into status.managedGroups.",
-                present.id
+                "{} in {vpc_id} carries this class's tags but isn't in its status, and it is in use ({}): if it is the class's own, write it into status.managedGroups.",
+                present.id,
+                count(users, "interface")
             ),
         ));
     }

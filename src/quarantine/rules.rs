@@ -32,7 +32,8 @@ pub fn mend(group: &SecurityGroup, declared: &ManagedSecurityGroup) -> Mend {
     }
 }
 
-fn declared_ingress(declared: &ManagedSecurityGroup) -> BTreeSet<GroupRule> {
+/// The ingress rules that a class declares.
+pub fn declared_ingress(declared: &ManagedSecurityGroup) -> BTreeSet<GroupRule> {
     declared
         .ingress
         .iter()
@@ -123,10 +124,10 @@ mod tests {
             id: "sg-1".to_owned(),
             name: "IncidentResponseSG".to_owned(),
             vpc_id: "vpc-1".to_owned(),
-            associated_vpc_ids: vec![],
             tags: BTreeMap::new(),
             ingress,
             egress,
+            ..SecurityGroup::default()
         }
     }
 

@@ -1,9 +1,10 @@
 //! EC2's types to `model`, and the few that go the other way.
 
 use super::required;
-use crate::aws::model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags};
+use crate::aws::model::{GroupRule, Instance, InstanceState, Interface, InterfaceKind, Peer, SecurityGroup, Tags};
 use crate::aws::problem::Problem;
 use aws_sdk_ec2::types as sdk;
+use std::collections::BTreeMap;
 
 /// From DescribeInstances.
 pub fn instance(given: &sdk::Instance) -> Result<Instance, Problem> {
@@ -11,7 +12,6 @@ pub fn instance(given: &sdk::Instance) -> Result<Instance, Problem> {
         id: required("an instance's id", given.instance_id())?,
         state: state(given.state().and_then(|state| state.name())),
         tags: tags(given.tags()),
-        routes: given.source_dest_check() == Some(false),
         volumes_deleted_on_termination: given
             .block_device_mappings()
             .iter()
@@ -19,6 +19,8 @@ pub fn instance(given: &sdk::Instance) -> Result<Instance, Problem> {
             .filter(|volume| volume.delete_on_termination() == Some(true))
             .filter_map(|volume| volume.volume_id().map(str::to_owned))
             .collect(),
+        spot: given.instance_lifecycle() == Some(&sdk::InstanceLifecycleType::Spot),
+        routes: given.source_dest_check() == Some(false),
     })
 }
 
@@ -42,26 +44,53 @@ pub fn interface(given: &sdk::NetworkInterface) -> Result<Interface, Problem> {
             .map(|group| required("the id of a network interface's group", group.group_id()))
             .collect::<Result<_, _>>()?,
         tags: tags(given.tag_set()),
-        managed_by: given
-            .operator()
-            .filter(|operator| operator.managed() == Some(true))
-            .map(|operator| operator.principal().unwrap_or("AWS").to_owned()),
-        trunk: given.interface_type() == Some(&sdk::NetworkInterfaceType::Trunk),
+        managed_by: managed_by(given).map(str::to_owned),
+        kind: match given.interface_type() {
+            Some(sdk::NetworkInterfaceType::Trunk) => InterfaceKind::Trunk,
+            Some(sdk::NetworkInterfaceType::Branch) => InterfaceKind::Branch,
+            _ => InterfaceKind::Other,
+        },
+        primary: given.attachment().is_some_and(|attachment| {
+            attachment.device_index() == Some(0) && attachment.network_card_index().unwrap_or(0) == 0
+        }),
         routes: given.source_dest_check() == Some(false),
     })
 }
 
-/// From DescribeSecurityGroups, which doesn't tell further VPCs.
+/// The service that operates it, or whoever had it made that nobody else may change.
+fn managed_by(given: &sdk::NetworkInterface) -> Option<&str> {
+    let operator = given.operator().filter(|operator| operator.managed() == Some(true));
+    let operated = operator.map(|operator| operator.principal().unwrap_or("AWS"));
+    let requested = given.requester_managed() == Some(true);
+    operated.or_else(|| requested.then(|| given.requester_id().unwrap_or("AWS")))
+}
+
+/// From DescribeSecurityGroups.
 pub fn group(given: &sdk::SecurityGroup) -> Result<SecurityGroup, Problem> {
     Ok(SecurityGroup {
         id: required("a security group's id", given.group_id())?,
         name: required("a security group's name", given.group_name())?,
         vpc_id: required("a security group's VPC", given.vpc_id())?,
-        associated_vpc_ids: Vec::new(),
         tags: tags(given.tags()),
         ingress: rules(given.ip_permissions())?,
         egress: rules(given.ip_permissions_egress())?,
+        descriptions: descriptions(given)?,
     })
+}
+
+fn descriptions(given: &sdk::SecurityGroup) -> Result<BTreeMap<GroupRule, String>, Problem> {
+    let mut described = BTreeMap::new();
+    for permission in given.ip_permissions().iter().chain(given.ip_permissions_egress()) {
+        let v4 = permission.ip_ranges().iter().map(|range| range.description());
+        let v6 = permission.ipv6_ranges().iter().map(|range| range.description());
+        let lists = permission.prefix_list_ids().iter().map(|list| list.description());
+        let groups = permission.user_id_group_pairs().iter().map(|pair| pair.description());
+        // In the order in which the rules come.
+        let said = v4.chain(v6).chain(lists).chain(groups);
+        let rules = rules(std::slice::from_ref(permission))?;
+        described.extend(rules.into_iter().zip(said).filter_map(|(rule, said)| Some((rule, said?.to_owned()))));
+    }
+    Ok(described)
 }
 
 fn rules(permissions: &[sdk::IpPermission]) -> Result<Vec<GroupRule>, Problem> {
@@ -229,6 +258,32 @@ mod tests {
         };
         assert_eq!(managed(Some("workspaces.amazonaws.com")).as_deref(), Some("workspaces.amazonaws.com"));
         assert_eq!(managed(None).as_deref(), Some("AWS"));
+    }
+
+    #[test]
+    fn an_interface_that_nobody_else_may_change_names_who_had_it_made() {
+        let requested = |managed: bool| {
+            let given = sdk::NetworkInterface::builder().network_interface_id("eni-1").vpc_id("vpc-1");
+            interface(&given.requester_managed(managed).requester_id("amazon-ecs").build()).unwrap().managed_by
+        };
+        assert_eq!((requested(true).as_deref(), requested(false)), (Some("amazon-ecs"), None));
+    }
+
+    #[test]
+    fn each_rule_keeps_what_was_written_beside_it() {
+        let pair =
+            sdk::UserIdGroupPair::builder().group_id("sg-alb").description("elbv2.k8s.aws/targetGroupBinding=shared");
+        let permission = sdk::IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(80)
+            .to_port(80)
+            .ip_ranges(sdk::IpRange::builder().cidr_ip("10.0.0.0/8").build())
+            .user_id_group_pairs(pair.build());
+        let given = sdk::SecurityGroup::builder().group_id("sg-1").group_name("cut").vpc_id("vpc-1");
+        let group = group(&given.ip_permissions(permission.build()).build()).unwrap();
+        let described: Vec<_> = group.descriptions.into_iter().collect();
+        let written = rule("tcp", Some((80, 80)), Peer::Group("sg-alb".into()));
+        assert_eq!(described, [(written, "elbv2.k8s.aws/targetGroupBinding=shared".to_owned())]);
     }
 
     #[test]

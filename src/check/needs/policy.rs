@@ -297,10 +297,10 @@ mod tests {
             id: "sg-1".to_owned(),
             name: "isolation".to_owned(),
             vpc_id: "vpc-1".to_owned(),
-            associated_vpc_ids: Vec::new(),
             tags: BTreeMap::new(),
             ingress: Vec::new(),
             egress: Vec::new(),
+            ..SecurityGroup::default()
         };
         let seen = [(place("eu-1"), vec![found]), (place("eu-2"), vec![])];
         let states = |class: QuarantineClass| -> Vec<State> {

@@ -36,9 +36,10 @@ pub const CLUSTER: [Right; 10] = [
     right("events.k8s.io", "events", &["create"]),
 ];
 
-/// The lease's, in its namespace. A name can't be given for what isn't there yet; the others are for the lease of the
-/// operator's name, by default this one.
-pub const LEASE: [Right; 2] = [
+/// Where there are several replicas, in their own namespace: the pods, of whose nodes none is cut off, and the lease. A
+/// name can't be given for what isn't there yet; the others are for the lease of the operator's name, by default this one.
+pub const LEASE: [Right; 3] = [
+    right("", "pods", &["list"]),
     right("coordination.k8s.io", "leases", &["create"]),
     Right { name: Some(LEASE_NAME), ..right("coordination.k8s.io", "leases", &["get", "update"]) },
 ];
@@ -142,7 +143,7 @@ mod tests {
         assert!(said.message.contains("identity patch them."), "{}", said.message);
         let status = judged(&CLUSTER[1], None, &[("update", Some(true))]);
         assert_eq!(status, Answer::ok("rights on quarantines.quarantine-operator.dev/status", "update."));
-        let silent = judged(&LEASE[0], Some("here"), &[("create", None)]);
+        let silent = judged(&LEASE[1], Some("here"), &[("create", None)]);
         assert_eq!(silent.state, State::NoAnswer);
     }
 }

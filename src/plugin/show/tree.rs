@@ -75,6 +75,7 @@ fn interface(record: &InterfaceStatus, paint: Paint) -> Node {
     let tags = match recorded_from {
         RecordSource::Interface => "",
         RecordSource::Tags => "  (read from the tags on it)",
+        RecordSource::Primary => "  (those of the primary interface; it had none of its own)",
     };
     let was = Node::new(format!("was  {}{tags}", originals(record)));
     let message = message.as_deref().map(|message| Node::new("why").saying(message));

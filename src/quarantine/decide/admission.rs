@@ -6,7 +6,10 @@
 use super::target::{self, Named};
 use crate::{
     api::{AdmittedGroup, QuarantineClass, Reason, ResolvedTarget},
-    aws::problem::{Disposition, Problem},
+    aws::{
+        model::Instance,
+        problem::{Disposition, Problem},
+    },
     quarantine::world::{ClassSight, Facts, Room, View},
 };
 use kube::core::{Selector, SelectorExt};
@@ -50,6 +53,7 @@ pub fn refusals(facts: &Facts, class: &QuarantineClass, target: Option<&Resolved
 pub fn allow_seen(facts: &Facts, view: &View) -> Result<(), Problem> {
     let class = class(facts)?;
     let Some(instance) = &view.instance else { return Ok(()) };
+    allow_router(class, instance, view)?;
     let protecting = class.spec.protected.tags.iter().find(|tag| {
         instance.tags.get(&tag.key).is_some_and(|value| tag.value.as_ref().is_none_or(|wanted| wanted == value))
     });
@@ -66,6 +70,27 @@ pub fn allow_seen(facts: &Facts, view: &View) -> Result<(), Problem> {
             ),
         )),
     }
+}
+
+/// A router carries the traffic of others: whoever isn't meant is cut off with it.
+fn allow_router(class: &QuarantineClass, instance: &Instance, view: &View) -> Result<(), Problem> {
+    let id = &instance.id;
+    let routing = view.interfaces.iter().find(|seen| seen.routes && seen.instance_id.as_ref() == Some(id));
+    let what = match routing {
+        Some(interface) => format!("its interface {}", interface.id),
+        None if instance.routes => "the instance".to_owned(),
+        None => return Ok(()),
+    };
+    if class.spec.allow_routers {
+        return Ok(());
+    }
+    Err(stop(
+        Reason::ProtectedRouter,
+        format!(
+            "{id} routes for others: the source/destination check of {what} is off. Isolated, it would cut off whatever goes through it (NAT, a firewall, a VPN; some network plugins turn the check off on every node). To contain it all the same, set allowRouters on QuarantineClass {}, or use a class that has it.",
+            name(class)
+        ),
+    ))
 }
 
 /// The limits on instances held at once: the class's, and that of the source that made the claim.
@@ -236,11 +261,11 @@ fn allow_instance(facts: &Facts, class: &QuarantineClass, instance_id: &str) -> 
             format!("QuarantineClass {} protects {instance_id}: use a class that doesn't.", name(class)),
         ));
     }
-    if facts.operator.instance_id.as_deref() == Some(instance_id) && !class.spec.allow_self {
+    if facts.operator.instance_ids.contains(instance_id) && !class.spec.allow_self {
         return Err(stop(
             Reason::OperatorsOwnInstance,
             format!(
-                "The operator itself runs on {instance_id}: isolated, it couldn't give anything back. Move the operator to another node, or set allowSelf on QuarantineClass {}.",
+                "A replica of the operator runs on {instance_id}: isolated, it couldn't give anything back. Move it to another node, or set allowSelf on QuarantineClass {}.",
                 name(class)
             ),
         ));

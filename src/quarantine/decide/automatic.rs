@@ -4,10 +4,8 @@
 use super::draft::Draft;
 use crate::{
     api::{AUTOMATIC_ANNOTATION, Reason},
-    intake::{
-        make::{MOST_REASON, begins_suspended},
-        text::plain,
-    },
+    intake::make::{MOST_REASON, begins_suspended},
+    model::text::plain,
     quarantine::world::{Again, Hold, NodeSight, View},
 };
 use kube::ResourceExt;
@@ -24,7 +22,7 @@ pub fn hold(draft: &mut Draft<'_>, view: &View) -> bool {
         ),
     );
     draft.hold = Some(Hold { reason });
-    draft.look_again(Again::Resync);
+    draft.look_again(Again::RESYNC);
     true
 }
 

@@ -7,7 +7,7 @@
 use super::{
     conditions::{self, Aspect},
     draft::{Draft, since},
-    group, holders, interface, second_copy,
+    group, holders, interface, owners, primary, second_copy,
 };
 use crate::{
     api::{ADOPT_ANNOTATION, ConditionType, InterfaceState, InterfaceStatus, Reason, RecordSource},
@@ -131,6 +131,7 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
             None => interface::missing(draft, record),
         }
     }
+    primary::take_originals(draft, view, &mut records);
     if !deleting {
         second_copy::write(draft, view, &records);
     }
@@ -337,7 +338,7 @@ fn isolate(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
                 "{} carried {} instead of the isolation group {in_force}; it is being put back. {}",
                 record.id,
                 interface::carried(seen),
-                interface::suspects(view)
+                owners::suspects(view)
             ),
         );
     }

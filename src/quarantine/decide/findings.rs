@@ -189,8 +189,12 @@ impl<'a> Telling<'a> {
             .filter_map(|told| told.message.as_ref().map(|message| format!("{}: {message}", told.id)))
             .collect();
         if !failing.is_empty() {
-            let message =
-                format!("{} of {} findings can't be told: {}", failing.len(), self.addressed.len(), failing.join(" "));
+            let message = format!(
+                "{} of {} can't be told: {}",
+                failing.len(),
+                text::count(self.addressed.len(), "finding"),
+                failing.join(" ")
+            );
             let findings = &draft.status.findings;
             let mut failed = findings.iter().filter(|told| told.message.is_some());
             let reason = if findings.iter().any(is_not_about) {

@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 /// The isolation group for interfaces in this VPC.
 ///
 /// What is in force on a recorded interface of the same VPC stays in force. A managed group that isn't there yet, or
-/// whose rules aren't in line, becomes an action, and the interface waits for it.
+/// that lets out, becomes an action, and the interface waits for it.
 pub fn for_vpc(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<String, Problem> {
     let in_force = in_force_in(&draft.status, vpc_id).filter(|id| is_declared(draft, view, id));
     if let Some(in_force) = in_force.filter(|id| !opens_and_can_be_mended(draft, view, id)) {
@@ -144,6 +144,16 @@ pub fn renew(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus) -
     Some(Ok(new))
 }
 
+/// Those that are in force on interfaces that aren't accounted for.
+pub fn ids_in_force(status: &QuarantineStatus) -> impl Iterator<Item = &str> {
+    status.interfaces.iter().filter(|record| !record.state.is_final()).filter_map(in_force)
+}
+
+/// What the class declares of this group, where it is a managed one of the class.
+pub fn declaration_of(draft: &Draft<'_>, id: &str) -> Option<ManagedSecurityGroup> {
+    managed_declaration(draft).filter(|_| managed_groups_here(draft).iter().any(|group| group.group_id == id))
+}
+
 /// The group that is in force on a record.
 pub fn in_force(record: &InterfaceStatus) -> Option<&str> {
     record.isolation_groups.last().map(String::as_str)
@@ -190,8 +200,7 @@ fn unmended_before(draft: &Draft<'_>) -> Option<(Progress, Aspect)> {
 
 /// What is wrong with the groups in force, each group once, in words.
 pub fn leaks_in_force(status: &QuarantineStatus, view: &View) -> Vec<(String, Leaks)> {
-    let in_force: BTreeSet<&str> =
-        status.interfaces.iter().filter(|record| !record.state.is_final()).filter_map(in_force).collect();
+    let in_force: BTreeSet<&str> = ids_in_force(status).collect();
     in_force
         .into_iter()
         .filter_map(|id| view.group(id))
@@ -268,7 +277,9 @@ fn managed(draft: &mut Draft<'_>, view: &View, vpc_id: &str) -> Result<String, P
     };
     let id = group.id.clone();
     let mend = rules::mend(group, &declared);
-    if mend.is_empty() {
+    // A rule too many keeps nobody waiting: it is taken out once the group is in force. A new group
+    // lets everything out.
+    if mend.revoke_egress.is_empty() && mend.authorize_ingress.is_empty() {
         return Ok(id);
     }
     if let Some(problem) = draft.outcomes.problem(ActionKind::MendGroup, &id) {

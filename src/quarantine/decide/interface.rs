@@ -3,11 +3,8 @@
 use super::draft::{Draft, since};
 use crate::{
     api::{FINALIZER, InterfaceState, InterfaceStatus, Time},
-    aws::{
-        model::{Interface, Tags},
-        problem::Problem,
-    },
-    quarantine::world::{ActionKind, Again, View},
+    aws::{model::Interface, problem::Problem},
+    quarantine::world::{ActionKind, Again},
 };
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::BTreeSet, time::Duration};
@@ -105,34 +102,4 @@ pub fn on_their_way(record: &InterfaceStatus, now: Timestamp) -> impl Iterator<I
 /// How long until nothing that was sent can arrive any more.
 pub fn until_heard(record: &InterfaceStatus, now: Timestamp) -> Option<Duration> {
     on_their_way(record, now).map(|sent| ARRIVES_WITHIN - since(sent, now)).max()
-}
-
-/// Who may be writing this instance's groups or replacing the instance, as far as its tags show.
-pub fn owners(tags: &Tags) -> Vec<String> {
-    let named = |key: &str, what: &str| tags.get(key).map(|name| format!("{what} {name}"));
-    [
-        named("aws:autoscaling:groupName", "the Auto Scaling group"),
-        named("karpenter.sh/nodepool", "the Karpenter node pool"),
-        named("eks:nodegroup-name", "the EKS node group"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// A sentence that names whom to ask about drift.
-pub fn suspects(view: &View) -> String {
-    let tags = view.instance.as_ref().map(|instance| &instance.tags);
-    let mut named = tags.map(owners).unwrap_or_default();
-    if let Some(stack) = tags.and_then(|tags| tags.get("aws:cloudformation:stack-name")) {
-        named.push(format!("the CloudFormation stack {stack}"));
-    }
-    if named.is_empty() {
-        "CloudTrail names who changed it (ModifyNetworkInterfaceAttribute).".to_owned()
-    } else {
-        format!(
-            "The instance belongs to {}; CloudTrail names who changed it (ModifyNetworkInterfaceAttribute).",
-            named.join(" and ")
-        )
-    }
 }

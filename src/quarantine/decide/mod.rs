@@ -5,28 +5,36 @@
 //! | [`admission`] | does policy let the claim act, and where? |
 //! | [`automatic`] | must a person say yes first? |
 //! | [`holders`] | does this claim drive the instance, or another one? |
+//! | [`branches`] | which interfaces are the branches of its trunks? |
 //! | [`group`] | which isolation group, and does it isolate? |
+//! | [`group_rules`] | what did somebody write into it? |
 //! | [`containment`] | what keeps every interface isolated? |
+//! | [`primary`] | what does an interface get back that never had groups of its own? |
 //! | [`release`] | what brings every interface back? |
 //! | [`target`] | which instance does the claim's finding name? |
 //! | [`findings`] | what are findings told? |
 //! | [`about`] | which findings may be told? |
 //! | [`second_copy`] | which tags stand on the interfaces beside the records? |
+//! | [`owners`] | who else has a hand in the instance? |
 //! | [`policy`] | what does the class of a held instance say otherwise now? |
 //! | [`report`], [`conditions`] | what does the status say? |
 
 pub mod about;
 pub mod admission;
 mod automatic;
+pub mod branches;
 mod conditions;
 mod containment;
 mod draft;
 pub mod finding_change;
 pub mod findings;
 mod group;
+mod group_rules;
 pub mod holders;
 mod interface;
+mod owners;
 mod policy;
+mod primary;
 mod release;
 mod report;
 mod second_copy;
@@ -92,7 +100,7 @@ fn resolve(draft: &mut Draft<'_>, target: &ResolvedTarget, finding: &FindingRefe
     draft.status.finding = Some(finding.clone());
     draft.look_again(Again::after(Duration::ZERO));
     let ResolvedTarget { instance_id, account_id, region, .. } = target;
-    let named = Aspect::new(true, Reason::Resolved, format!("{instance_id} in {region}, account {account_id}"));
+    let named = Aspect::new(true, Reason::Resolved, format!("{instance_id} in {region}, account {account_id}."));
     let next = format!("Finding {} names {instance_id}, which is looked at next.", finding.id);
     let ready = Aspect::new(false, Reason::Resolving, next);
     conclude(draft, Verdict { target: Some(named), ..Verdict::of(Progress::Working, ready) });
@@ -166,6 +174,7 @@ fn contain(draft: &mut Draft<'_>, view: &View) -> Verdict {
     let other_group = group::declare(draft, view);
     containment::isolate_all(draft, view);
     let unmended = group::keep_managed_rules(draft, view).or(other_group);
+    group_rules::tell_added(draft, view);
     let verdict = report::of_containment(draft, view, &unrecorded);
     match unmended {
         Some((progress, ready)) if verdict.progress == Progress::Done => Verdict { progress, ready, ..verdict },

@@ -6,7 +6,7 @@
 use super::{
     conditions::{Aspect, Progress, Verdict, before},
     draft::{Draft, since},
-    interface, second_copy,
+    interface, primary, second_copy,
 };
 use crate::{
     api::{
@@ -102,9 +102,14 @@ pub fn retain_all(draft: &mut Draft<'_>) {
 /// Brings every recorded interface back. True when each is accounted for and carries no tag of ours.
 pub fn restore_all(draft: &mut Draft<'_>, view: &View) -> bool {
     let mut records = std::mem::take(&mut draft.status.interfaces);
+    primary::take_originals(draft, view, &mut records);
+    let awaited = primary::awaited(draft, view, &records);
     for record in records.iter_mut().filter(|record| !record.state.is_final()) {
         match view.interface(&record.id) {
-            Some(seen) => restore(draft, view, record, seen),
+            Some(seen) => match awaited.get(&record.id) {
+                Some(rest) => wait_for_primary(draft, record, *rest),
+                None => restore(draft, view, record, seen),
+            },
             None => interface::missing(draft, record),
         }
     }
@@ -112,6 +117,13 @@ pub fn restore_all(draft: &mut Draft<'_>, view: &View) -> bool {
     let ended = records.iter().all(|record| record.state.is_final());
     draft.status.interfaces = records;
     ended && clean
+}
+
+fn wait_for_primary(draft: &mut Draft<'_>, record: &mut InterfaceStatus, rest: Duration) {
+    draft.look_again(Again::after(rest));
+    record.missing_since = None;
+    record.state = InterfaceState::Restoring;
+    record.message = Some(primary::WATCHED.to_owned());
 }
 
 fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, seen: &Interface) {
@@ -154,8 +166,8 @@ fn restore(draft: &mut Draft<'_>, view: &View, record: &mut InterfaceStatus, see
     let (wanted, missing) = still_there(&originals, view);
     if settled && interface::carries_exactly(seen, &wanted) {
         record.state = InterfaceState::Restored;
-        record.message = (!missing.is_empty())
-            .then(|| format!("Restored without {}, which no longer exist(s).", missing.join(", ")));
+        record.message =
+            (!missing.is_empty()).then(|| format!("Restored without {}: no such group any more.", missing.join(", ")));
         return;
     }
     if settled && !ours {
@@ -315,7 +327,11 @@ fn is_told(draft: &Draft<'_>) -> bool {
 }
 
 fn going_on(left: usize) -> (Progress, Reason, String) {
-    (Progress::Working, Reason::Releasing, format!("{left} interface(s) are being given their own groups back."))
+    (
+        Progress::Working,
+        Reason::Releasing,
+        format!("{} {} given back.", text::count(left, "interface"), if left == 1 { "is being" } else { "are being" }),
+    )
 }
 
 /// What was given back, for the closing event.

@@ -4,12 +4,12 @@ use super::{
     conditions::{Aspect, Progress, Verdict, before},
     containment::{self, Unrecorded, WATCH},
     draft::{Draft, since},
-    group, holders, interface,
+    group, group_rules, holders, interface, owners,
 };
 use crate::{
-    api::{ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Mode, Reason},
+    api::{ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Mode, Reason, RecordSource},
     aws::{
-        model::{Instance, InstanceState},
+        model::InstanceState,
         problem::{Disposition, Problem},
     },
     model::text,
@@ -43,7 +43,7 @@ pub fn of_containment(draft: &mut Draft<'_>, view: &View, unrecorded: &Unrecorde
         ready,
         target: Some(resolved(draft, view)),
         restorable: restorable(draft, view),
-        evidence: view.instance.as_ref().map(evidence),
+        evidence: view.instance.as_ref().map(owners::evidence),
         contained: Some(contained.aspect),
     }
 }
@@ -73,8 +73,12 @@ pub fn of_dry_run(draft: &Draft<'_>, view: &View, unrecorded: &Unrecorded) -> Ve
     let ungrouped = unrecorded.values().find(|problem| problem.reason != Reason::GroupNotReady).cloned();
     let blocking = ended(draft, view).or(asked).or(ungrouped);
     let message = format!(
-        "Nothing is changed. Enforce would set, by interface: {}. (AWS' own dry run checks permissions only.)",
-        if would.is_empty() { "nothing, the instance has no network interface".to_owned() } else { would.join("; ") }
+        "Nothing is changed. Enforce would set, by interface: {}. AWS' own dry run checks permissions only.",
+        if would.is_empty() {
+            "nothing, the instance has no network interface".to_owned()
+        } else {
+            as_one_sentence(&would)
+        }
     );
     let (progress, ready) = match blocking {
         None => (Progress::Done, Aspect::new(true, Reason::DryRun, message.clone())),
@@ -88,8 +92,13 @@ pub fn of_dry_run(draft: &Draft<'_>, view: &View, unrecorded: &Unrecorded) -> Ve
         target: Some(resolved(draft, view)),
         contained: Some(Aspect::new(false, Reason::DryRun, message)),
         restorable: None,
-        evidence: view.instance.as_ref().map(evidence),
+        evidence: view.instance.as_ref().map(owners::evidence),
     }
+}
+
+/// Each may be sentences of their own.
+fn as_one_sentence(parts: &[String]) -> String {
+    parts.iter().map(|part| part.trim_end_matches('.')).collect::<Vec<_>>().join("; ")
 }
 
 fn would_be_refused(draft: &Draft<'_>, view: &View, record: &InterfaceStatus) -> Option<Problem> {
@@ -162,7 +171,7 @@ fn containment(draft: &Draft<'_>, view: &View, unrecorded: &Unrecorded, isolated
             Progress::Stalled,
             Reason::IsolationGroupOpen,
             format!(
-                "All {all} interfaces carry the isolation group as declared, but {} does not isolate: it has a rule from or to everywhere (0.0.0.0/0 or ::/0). Remove that rule from the group.",
+                "{isolated}/{all} interfaces carry the isolation group as declared, but {} does not isolate: it has a rule from or to everywhere (0.0.0.0/0 or ::/0). Remove that rule from the group.",
                 open.join(", ")
             ),
         );
@@ -174,14 +183,20 @@ fn containment(draft: &Draft<'_>, view: &View, unrecorded: &Unrecorded, isolated
     } else {
         format!(" {} has a rule that lets isolated machines talk to each other.", talking.join(", "))
     };
+    let letting = group_rules::letting_groups(draft, view);
+    let letting = match &letting[..] {
+        [] => String::new(),
+        rules => format!(" A rule lets members of another group through ({}).", rules.join("; ")),
+    };
     Containment {
         progress: Progress::Done,
         aspect: Aspect::new(
             true,
             Reason::Contained,
             format!(
-                "All {all} interfaces of {} carry only {}.{talking} {STILL_POSSIBLE}",
-                target_id(draft),
+                "{} {} only {}.{talking}{letting} {STILL_POSSIBLE}",
+                all_interfaces(all, &target_id(draft)),
+                if all == 1 { "carries" } else { "carry" },
                 groups_in_force(draft)
             ),
         ),
@@ -246,7 +261,7 @@ fn resolved(draft: &Draft<'_>, view: &View) -> Aspect {
         _ => {
             let place =
                 draft.status.target.as_ref().map(|target| {
-                    format!("{} in {}, account {}", target.instance_id, target.region, target.account_id)
+                    format!("{} in {}, account {}.", target.instance_id, target.region, target.account_id)
                 });
             Aspect::new(true, Reason::Resolved, place.unwrap_or_default())
         }
@@ -291,6 +306,19 @@ fn recorded(draft: &Draft<'_>) -> Option<Aspect> {
             ),
         ));
     }
+    let borrowed: Vec<&str> = records
+        .iter()
+        .filter(|record| record.recorded_from == RecordSource::Primary)
+        .map(|record| record.id.as_str())
+        .collect();
+    if !borrowed.is_empty() {
+        let message = format!(
+            "What every interface gets back is stored in this status. Attached after the isolation with the isolation group, and so without groups of {}: {}; those of the primary interface are put on.",
+            if borrowed.len() == 1 { "its own" } else { "their own" },
+            borrowed.join(", ")
+        );
+        return Some(Aspect::new(true, Reason::OriginalsOfPrimary, message));
+    }
     Some(Aspect::new(
         true,
         Reason::OriginalsStored,
@@ -325,30 +353,9 @@ fn untagged(draft: &Draft<'_>, view: &View, records: &Aspect) -> Option<String> 
     (told.starts_with(NO_SECOND_COPY) && still_wrong && !tried_now).then(|| told.to_owned())
 }
 
-/// Who may destroy the instance, and its evidence, because it no longer answers.
-fn evidence(instance: &Instance) -> Aspect {
-    let owners = interface::owners(&instance.tags);
-    if owners.is_empty() {
-        return Aspect::new(
-            false,
-            Reason::NoRiskKnown,
-            "Nothing is known that replaces this instance once it is isolated.",
-        );
-    }
-    let volumes = if instance.volumes_deleted_on_termination.is_empty() {
-        "its volumes stay".to_owned()
-    } else {
-        format!("its volumes {} go with it: take snapshots now", instance.volumes_deleted_on_termination.join(", "))
-    };
-    Aspect::new(
-        true,
-        Reason::ManagedInstance,
-        format!(
-            "{} may terminate {} because it no longer answers; {volumes}, and take it out of its group or protect it from scale-in.",
-            owners.join(" and "),
-            instance.id
-        ),
-    )
+/// `The only interface of i-1`, `All 2 interfaces of i-1`.
+fn all_interfaces(all: usize, instance: &str) -> String {
+    if all == 1 { format!("The only interface of {instance}") } else { format!("All {all} interfaces of {instance}") }
 }
 
 fn groups_in_force(draft: &Draft<'_>) -> String {

@@ -1,10 +1,8 @@
 //! Which EC2 instances are nodes of the operator's own cluster. Asked only for what no person chose; those that ask while
 //! the nodes are being listed share the next list.
 
-use crate::{
-    operate::of_provider_id,
-    quarantine::{Error, in_time, world::NodeSight},
-};
+use super::own_nodes::of_provider_id;
+use crate::quarantine::{Error, in_time, world::NodeSight};
 use k8s_openapi::api::core::v1::Node;
 use kube::{Api, Client, ResourceExt, api::ListParams};
 use std::collections::HashMap;

@@ -4,7 +4,7 @@ use crate::{
     api::{AdmittedGroup, Mode, Reason, ResolvedTarget},
     aws::{
         Ec2, Place, Problem, Role,
-        model::{Peer, SecurityGroup},
+        model::{InterfaceKind, Peer, SecurityGroup},
         place::SESSION_NAME,
     },
     model::finding::{Finding, FindingKey},
@@ -12,6 +12,7 @@ use crate::{
         context::Context,
         decide::{
             admission,
+            branches::{self, Branches},
             target::{self, Ask},
         },
         limits::holds,
@@ -103,7 +104,7 @@ async fn see(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> Result<View, 
         isolation_groups(ec2, facts, target),
     )?;
     let mut view = View { instance, interfaces: attached, groups, ..View::default() };
-    add_branches(ec2, &mut view).await;
+    add_branches(ec2, facts, &mut view).await;
     view.own = view.interfaces.iter().map(|interface| interface.id.clone()).collect();
     add_recorded(ec2, facts, &mut view).await?;
     add_associations(ec2, facts, &mut view).await?;
@@ -156,14 +157,18 @@ fn admitted_or_declared(facts: &Facts) -> Result<AdmittedGroup, Problem> {
     }
 }
 
-async fn add_branches(ec2: &Ec2, view: &mut View) {
+async fn add_branches(ec2: &Ec2, facts: &Facts, view: &mut View) {
     let trunks: Vec<String> =
-        view.interfaces.iter().filter(|interface| interface.trunk).map(|trunk| trunk.id.clone()).collect();
+        view.interfaces.iter().filter(|seen| seen.kind == InterfaceKind::Trunk).map(|trunk| trunk.id.clone()).collect();
     if trunks.is_empty() {
         return;
     }
     match ec2.branch_interfaces(&trunks).await {
-        Ok(branches) => view.interfaces.extend(branches),
+        Ok(found) => {
+            let Branches { interfaces, unknown } = branches::of_trunks(facts, view, found);
+            view.interfaces.extend(interfaces);
+            view.branches_unknown = unknown;
+        }
         Err(problem) => view.branches_unknown = Some(problem.message),
     }
 }

@@ -2,9 +2,11 @@
 
 mod cluster_nodes;
 mod look;
+mod own_nodes;
 
 pub use cluster_nodes::ClusterNodes;
 pub use look::place;
+pub use own_nodes::{OwnNodes, OwnPod};
 
 use super::{
     context::{Context, Error, in_time},
@@ -46,7 +48,7 @@ pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Fact
             account_id: String::new(),
             partition: String::new(),
             cluster_uid: context.cluster_uid.clone(),
-            instance_id: context.own_instance_id.clone(),
+            instance_ids: context.own_nodes.instances().await?,
         },
         holders: holders(context, &claim).await?,
         isolation_groups: isolation_groups_known(context),

@@ -41,7 +41,7 @@ async fn is_held_until_a_person_says_yes(scene: &Scene, because: &str) {
 #[tokio::test]
 async fn a_router_that_nobody_pressed_is_touched_only_after_a_person_said_yes() {
     let scene = Scene::with(&[&["web"]]).await;
-    scene.class(json!({})).await;
+    scene.class(json!({"allowRouters": true})).await;
     let off = AttributeBooleanValue::builder().value(false).build();
     let call = scene.account.owner.modify_instance_attribute().instance_id(&scene.instance).source_dest_check(off);
     call.send().await.expect("its owner may do that");

@@ -139,7 +139,7 @@ async fn a_group_that_a_crash_left_behind_and_an_interface_uses_is_refused() {
     scene.claim(json!({})).await;
     let claim = scene.desk.says(CLAIM, "Ready", "False", "GroupNameTaken").await;
     let message = &condition(&claim, "Ready").expect("said").message;
-    assert!(message.contains(&left) && message.contains("1 interface(s) use it"), "{message}");
+    assert!(message.contains(&left) && message.contains("it is in use (1 interface)"), "{message}");
     assert_eq!((group(&scene, &left).await, scene.changes()), (before, changes));
 
     scene.account.owner.delete_network_interface().network_interface_id(user).send().await.expect("deleted");

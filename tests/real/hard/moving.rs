@@ -126,13 +126,16 @@ async fn the_branch_interfaces_of_a_trunk_are_isolated_and_given_back_with_it() 
     let scene = Scene::with(&[&["web"]]).await;
     let (trunk, pods) = (scene.interfaces[0].clone(), scene.account.group(&scene.subnet, "pods").await);
     let branch = scene.account.interface(&scene.subnet, &[&pods]).await;
+    let decoy = scene.account.interface(&scene.subnet, &[&pods]).await;
     mark_interface(&trunk, json!({"interfaceType": "trunk"}));
+    mark_interface(&branch, json!({"interfaceType": "branch"}));
     let of_trunk = tags([("vpcresources.k8s.aws/trunk-eni-id", &trunk)]);
-    scene.account.ec2.tag(std::slice::from_ref(&branch), &of_trunk).await.expect("the owner may do that");
+    scene.account.ec2.tag(&[branch.clone(), decoy.clone()], &of_trunk).await.expect("the owner may do that");
     scene.class(json!({})).await;
     scene.claim(json!({})).await;
     scene.desk.contained(CLAIM).await;
     assert_eq!(scene.carried(&branch).await, [scene.isolation.as_str()]);
+    assert_eq!(scene.carried(&decoy).await, [pods.as_str()], "a tag alone makes it no branch");
     scene.delete_and_wait().await;
     assert_eq!((scene.carried(&branch).await, scene.carried(&trunk).await), (vec![pods], scene.ids(&["web"])));
 }

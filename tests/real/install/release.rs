@@ -45,6 +45,30 @@ async fn installed_by_helm_the_operator_works_with_the_token_of_its_own_account_
 }
 
 #[tokio::test]
+async fn the_instance_behind_a_replica_that_stands_by_is_not_cut_off_either() {
+    let site = installed().await;
+    let other = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-2"},
+        "spec": {"providerID": "aws:///eu-central-1a/i-00000000000000002"}});
+    site.apply(&other);
+    let template = site.get(&["-n", NAMESPACE, "deployment", RELEASE])["spec"]["template"].clone();
+    for (pod, node) in [("one", NODE), ("two", "node-2")] {
+        let mut spec = template["spec"].clone();
+        spec["nodeName"] = json!(node);
+        let metadata = json!({"name": pod, "namespace": NAMESPACE, "labels": template["metadata"]["labels"]});
+        site.apply(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}));
+    }
+    let mut operator = site.operator("one");
+    let spec = json!({"target": {"instance": {"id": "i-00000000000000002", "region": "eu-central-1",
+        "accountId": site.scene.account.id}}});
+    site.scene.desk.claim("other", spec).await;
+    let refused = site.scene.desk.says("other", "Ready", "False", "OperatorsOwnInstance").await;
+    let message = &condition(&refused, "Ready").expect("said").message;
+    assert!(message.contains("i-00000000000000002"), "{message}");
+    operator.terminate();
+    assert!(operator.ended().await.success());
+}
+
+#[tokio::test]
 async fn an_upgrade_keeps_what_is_held_and_the_next_version_goes_on_with_it() {
     let site = installed().await;
     let mut before = site.operator("before");

@@ -4,7 +4,10 @@ use super::{denied, needs_a_person, said};
 use crate::{
     e2e::scene::{CLAIM, Scene},
     support::claims::status,
-    wire::emulator::{fail, mark_interface, mend},
+    wire::{
+        account::tags,
+        emulator::{fail, mark_interface, mend},
+    },
 };
 use serde_json::json;
 
@@ -12,6 +15,8 @@ use serde_json::json;
 async fn where_branch_interfaces_can_not_be_looked_up_the_rest_is_isolated_and_not_called_contained() {
     let scene = Scene::with(&[&["web"]]).await;
     mark_interface(&scene.interfaces[0], json!({"interfaceType": "trunk"}));
+    let of_eks = tags([("eks:eni:owner", "eks-vpc-resource-controller")]);
+    scene.account.ec2.tag(&scene.interfaces, &of_eks).await.expect("the owner may do that");
     let mut how = denied();
     how["match"] = json!({"*": "tag:vpcresources.k8s.aws/trunk-eni-id"});
     let fault = fail(&scene.account.id, "DescribeNetworkInterfaces", how);
@@ -25,6 +30,22 @@ async fn where_branch_interfaces_can_not_be_looked_up_the_rest_is_isolated_and_n
     assert_eq!(scene.carried(&scene.interfaces[0]).await, [scene.isolation.as_str()]);
     mend(&fault);
     scene.desk.contained(CLAIM).await;
+}
+
+#[tokio::test]
+async fn the_trunk_of_another_service_is_named_with_its_requester_and_its_branches_as_unknown() {
+    let scene = Scene::with(&[&["web"], &["web"]]).await;
+    let trunk = &scene.interfaces[1];
+    mark_interface(trunk, json!({"interfaceType": "trunk", "requesterManaged": true}));
+    scene.class(json!({})).await;
+    scene.claim(json!({})).await;
+    let claim = scene.desk.says(CLAIM, "Contained", "False", "InterfaceManagedByAws").await;
+    said(&claim, "Contained", &[trunk, "is managed by", "isolate it through that service"]);
+    needs_a_person(&claim, true);
+    scene.carries(&scene.interfaces[0], std::slice::from_ref(&scene.isolation)).await;
+    mark_interface(trunk, json!({"requesterManaged": false}));
+    let claim = scene.desk.says(CLAIM, "Contained", "False", "BranchInterfacesUnknown").await;
+    said(&claim, "Contained", &[trunk, "Amazon ECS"]);
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use super::account::{Account, Subnet, owned, tags};
 use super::emulator::{calls, mark_interface};
 use aws_sdk_ec2::types::{AddPrefixListEntry, IpPermission, IpRange, Ipv6Range};
 use futures::future::join_all;
-use quarantine_operator::aws::model::{GroupRule, InstanceState, Peer};
+use quarantine_operator::aws::model::{GroupRule, InstanceState, InterfaceKind, Peer};
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -83,13 +83,14 @@ async fn a_trunk_is_known_as_one_and_its_branches_are_found_by_their_tag() {
     let subnet = account.subnet().await;
     let (trunk, branch) = (account.interface(&subnet, &[]).await, account.interface(&subnet, &[]).await);
     mark_interface(&trunk, json!({"interfaceType": "trunk"}));
+    mark_interface(&branch, json!({"interfaceType": "branch"}));
     let tag = tags([("vpcresources.k8s.aws/trunk-eni-id", &trunk)]);
     account.ec2.tag(std::slice::from_ref(&branch), &tag).await.unwrap();
 
-    assert!(account.read(&trunk).await.trunk);
+    assert_eq!(account.read(&trunk).await.kind, InterfaceKind::Trunk);
     let branches = account.ec2.branch_interfaces(&[trunk]).await.unwrap();
     assert_eq!(branches.iter().map(|interface| &interface.id).collect::<Vec<_>>(), [&branch]);
-    assert!(!branches[0].trunk);
+    assert_eq!(branches[0].kind, InterfaceKind::Branch);
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! A scene in words: one claim, one class, one instance with its interfaces, and a look at it. A look goes through the
 //! rounds of a reconcile, with AWS doing what it is asked unless the scene says that it refuses.
 
-use super::looked::{Looked, RESYNC, SOON, WAIT};
+use super::looked::Looked;
+use super::speech::faults;
 use crate::{
     api::{
-        ClassSecurityGroup, ConditionType, FINALIZER, InstanceTarget, InterfaceStatus, ManagedGroup, Quarantine,
-        QuarantineClass, QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
+        ClassSecurityGroup, FINALIZER, InstanceTarget, InterfaceStatus, ManagedGroup, Quarantine, QuarantineClass,
+        QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
     },
     aws::{
         model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags},
@@ -60,10 +61,10 @@ pub fn group(id: &str, name: &str, vpc_id: &str) -> SecurityGroup {
         id: id.to_owned(),
         name: name.to_owned(),
         vpc_id: vpc_id.to_owned(),
-        associated_vpc_ids: vec![],
         tags: Tags::new(),
         ingress: vec![],
         egress: vec![],
+        ..SecurityGroup::default()
     }
 }
 
@@ -74,9 +75,7 @@ pub fn interface(id: &str, vpc_id: &str, carried: &[&str]) -> Interface {
         instance_id: Some(INSTANCE.to_owned()),
         groups: groups(carried),
         tags: Tags::new(),
-        managed_by: None,
-        trunk: false,
-        routes: false,
+        ..Interface::default()
     }
 }
 
@@ -110,7 +109,7 @@ pub fn scene() -> Scene {
                 account_id: "111122223333".to_owned(),
                 partition: "aws".to_owned(),
                 cluster_uid: CLUSTER.to_owned(),
-                instance_id: None,
+                instance_ids: BTreeSet::new(),
             },
             holders: vec![],
             isolation_groups: BTreeSet::new(),
@@ -123,8 +122,7 @@ pub fn scene() -> Scene {
                 id: INSTANCE.to_owned(),
                 state: InstanceState::Present,
                 tags: Tags::new(),
-                volumes_deleted_on_termination: vec![],
-                routes: false,
+                ..Instance::default()
             }),
             groups: vec![group(ISOLATION, "IncidentResponseSG", "vpc-1")],
             ..View::default()
@@ -298,6 +296,7 @@ impl Scene {
         let mut passing = false;
         for _ in 0..8 {
             let decision = decide(&self.world(outcomes.clone()));
+            assert_eq!(faults(&decision), Vec::<String>::new());
             looked.rounds += 1;
             looked.again = decision.again;
             looked.notes.extend(decision.notes);
@@ -328,32 +327,8 @@ impl Scene {
                 break;
             }
         }
-        self.comes_back_in_time(&looked, passing);
+        looked.comes_back_in_time(&self.facts.claim, self.unseen.is_none(), passing);
         looked
-    }
-
-    /// Whoever is left something to do looks again: soon after what passes by itself, at the usual pace where something
-    /// is held, within five minutes in any case; and never without a pause, but for an instance that was just resolved.
-    fn comes_back_in_time(&self, looked: &Looked, passing: bool) {
-        let claim = &self.facts.claim;
-        let deleting = claim.metadata.deletion_timestamp.is_some();
-        let unheld = deleting && claim.metadata.finalizers.is_none();
-        let Some(pause) = looked.pause() else {
-            return assert!(unheld, "something is left, and nobody looks again: {:#?}", looked.status);
-        };
-        assert!(!unheld, "nothing is left, and it is looked at again after {pause:?}");
-        let resolving = looked.status.conditions.iter().any(|condition| condition.reason == "Resolving");
-        assert!(pause >= SOON || resolving, "no pause: {:#?}", looked.status);
-        let seen = self.unseen.is_none() && looked.has(ConditionType::TargetResolved);
-        let held = seen && !deleting && !looked.status.interfaces.is_empty();
-        let longest = if passing {
-            SOON
-        } else if held {
-            RESYNC
-        } else {
-            WAIT
-        };
-        assert!(pause <= longest, "the next look comes after {pause:?}, not {longest:?}: {:#?}", looked.status);
     }
 
     /// Looked at already: what follows starts from there.

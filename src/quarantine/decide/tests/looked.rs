@@ -1,7 +1,7 @@
 //! What one look did, and how a case asks about it.
 
 use crate::{
-    api::{Condition, ConditionStatus, ConditionType, QuarantineStatus, Reason},
+    api::{Condition, ConditionStatus, ConditionType, Quarantine, QuarantineStatus, Reason},
     quarantine::world::{Action, ActionKind, Again, Decision, FinalizerStep, Note, Pauses},
 };
 use std::time::Duration;
@@ -74,6 +74,29 @@ impl Looked {
 
     pub fn told(&self, reason: Reason) -> usize {
         self.notes.iter().filter(|note| note.reason == reason).count()
+    }
+
+    /// Whoever is left something to do looks again: soon after what passes by itself, at the usual pace where something
+    /// is held, within five minutes in any case; and never without a pause, but for an instance that was just resolved.
+    pub fn comes_back_in_time(&self, claim: &Quarantine, seen: bool, passing: bool) {
+        let deleting = claim.metadata.deletion_timestamp.is_some();
+        let unheld = deleting && claim.metadata.finalizers.is_none();
+        let Some(pause) = self.pause() else {
+            return assert!(unheld, "something is left, and nobody looks again: {:#?}", self.status);
+        };
+        assert!(!unheld, "nothing is left, and it is looked at again after {pause:?}");
+        let resolving = self.status.conditions.iter().any(|condition| condition.reason == "Resolving");
+        assert!(pause >= SOON || resolving, "no pause: {:#?}", self.status);
+        let seen = seen && self.has(ConditionType::TargetResolved);
+        let held = seen && !deleting && !self.status.interfaces.is_empty();
+        let longest = if passing {
+            SOON
+        } else if held {
+            RESYNC
+        } else {
+            WAIT
+        };
+        assert!(pause <= longest, "the next look comes after {pause:?}, not {longest:?}: {:#?}", self.status);
     }
 
     /// Nothing was changed, written or told.

@@ -139,9 +139,28 @@ fn a_protecting_tag_is_refused_and_told_as_something_that_an_intruder_can_write(
 
 #[test]
 fn the_operator_does_not_cut_itself_off_unless_the_class_lets_it() {
-    let own = scene().told(|facts| facts.operator.instance_id = Some(super::super::fixtures::INSTANCE.to_owned()));
+    let own = scene().told(|facts| facts.operator.instance_ids = [super::super::fixtures::INSTANCE.to_owned()].into());
     is_refused(own.clone(), Reason::OperatorsOwnInstance, true, &["allowSelf", "another node"]);
     own.class(|class| class.allow_self = true).look().says(Ready, True, Reason::Contained, &[]);
+}
+
+#[test]
+fn a_router_is_not_cut_off_unless_the_class_lets_it() {
+    let by_instance = scene().seen(|view| view.instance.as_mut().expect("is there").routes = true);
+    let by_interface = scene().with("eni-2", &["sg-db"]).seen(|view| view.interfaces[1].routes = true);
+    is_refused(by_instance.clone(), Reason::ProtectedRouter, true, &["source/destination check", "allowRouters"]);
+    is_refused(by_interface.clone(), Reason::ProtectedRouter, true, &["eni-2", "NAT"]);
+    for router in [by_instance, by_interface] {
+        router.class(|class| class.allow_routers = true).look().says(Ready, True, Reason::Contained, &[]);
+    }
+}
+
+#[test]
+fn what_is_held_stays_held_when_it_begins_to_route() {
+    let mut held = scene().looked().seen(|view| view.instance.as_mut().expect("is there").routes = true);
+    let looked = held.look();
+    looked.says(Contained, True, Reason::Contained, &[]);
+    assert_eq!((looked.told(Reason::PolicyChanged), looked.actions.len()), (1, 0));
 }
 
 #[test]

@@ -14,8 +14,13 @@ fn automatic(mut scene: Scene) -> Scene {
     scene
 }
 
+/// The class lets routers be cut off, else policy refuses them.
+fn allowing(scene: Scene) -> Scene {
+    scene.class(|class| class.allow_routers = true)
+}
+
 fn router(scene: Scene) -> Scene {
-    scene.seen(|view| view.interfaces[0].routes = true)
+    allowing(scene).seen(|view| view.interfaces[0].routes = true)
 }
 
 fn node(sight: NodeSight) -> Scene {
@@ -45,7 +50,7 @@ fn is_held(scene: &Scene, because: &str) {
 fn a_router_that_no_person_chose_is_held_for_one_before_anything_is_changed() {
     is_held(&automatic(router(scene())), &format!("{INSTANCE} routes for others"));
     is_held(
-        &automatic(scene().seen(|view| view.instance.iter_mut().for_each(|seen| seen.routes = true))),
+        &automatic(allowing(scene()).seen(|view| view.instance.iter_mut().for_each(|seen| seen.routes = true))),
         "routes for others",
     );
 }

@@ -168,8 +168,8 @@ fn evidence_at_risk_names_the_owner_and_the_volumes_once() {
 
 #[test]
 fn unknown_branch_interfaces_are_not_called_contained() {
-    let mut trunk = scene().seen(|view| view.branches_unknown = Some("no right to look them up".to_owned()));
-    trunk.look().says(Contained, False, Reason::BranchInterfacesUnknown, &["1/1", "no right"]);
+    let mut trunk = scene().seen(|view| view.branches_unknown = Some("No right to look them up.".to_owned()));
+    trunk.look().says(Contained, False, Reason::BranchInterfacesUnknown, &["1/1", "No right"]);
     trunk.look().is_quiet();
 }
 

@@ -50,7 +50,7 @@ fn a_dry_run_that_is_held_back_is_no_refusal_and_what_was_answered_before_stays(
     let mut first = dry().refusing(ActionKind::Probe, "eni-2", throttled());
     let looked = first.look();
     looked.says(Ready, False, Reason::Throttled, &[]);
-    assert!(!looked.has(Stalled) && looked.again != Again::Wait, "{:?}", looked.again);
+    assert_eq!((looked.has(Stalled), looked.pause()), (false, Some(SOON)));
     let mut answered = dry().looked().refusing(ActionKind::Probe, "eni-2", throttled());
     let looked = answered.look();
     looked.says(Ready, True, Reason::DryRun, &["eni-2: sg-db"]);

@@ -111,7 +111,7 @@ fn a_managed_group_that_cannot_be_made_says_why() {
     let taken = crate::aws::problem::Problem::new(
         crate::aws::problem::Disposition::Stop,
         Reason::GroupNameTaken,
-        "taken by another",
+        "taken by another.",
     );
     let looked = unmade().refusing(ActionKind::MakeGroup, "vpc-1", taken).look();
     looked.says(Stalled, True, Reason::GroupNameTaken, &["taken by another"]);
@@ -190,7 +190,7 @@ fn what_stands_in_the_way_of_a_new_group_is_said_until_it_is_gone() {
     let taken = crate::aws::problem::Problem::new(
         crate::aws::problem::Disposition::Stop,
         Reason::GroupNameTaken,
-        "taken by another",
+        "taken by another.",
     );
     let gone = unmade().looked().seen(|view| view.groups.clear()).with("eni-1", &["sg-web"]);
     let mut gone = gone.refusing(ActionKind::MakeGroup, "vpc-1", taken);

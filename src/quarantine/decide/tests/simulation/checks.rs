@@ -1,5 +1,6 @@
 //! What may never be decided or left untold, whatever happens: rules 6, 7, 9, 10, 11, 12.
 
+use super::super::speech::faults;
 use super::{
     Broken, Simulation,
     api_server::{deleting, finalized, seconds},
@@ -41,6 +42,7 @@ impl Simulation {
     pub fn check_decision(&mut self, world: &World, decision: &Decision) -> Result<(), Broken> {
         let claim = &world.facts.claim;
         self.count(world, decision);
+        assert!(self.planted.is_some() || faults(decision).is_empty(), "{:?}", faults(decision));
         if let Sight::Seen(_, view) = &world.sight {
             self.proven
                 .extend(view.groups.iter().filter(|group| group.egress.is_empty()).map(|group| group.id.clone()));

@@ -86,10 +86,10 @@ pub fn group(id: &str, name: &str, vpc_id: &str) -> SecurityGroup {
         id: id.to_owned(),
         name: name.to_owned(),
         vpc_id: vpc_id.to_owned(),
-        associated_vpc_ids: vec![],
         tags: Tags::new(),
         ingress: vec![],
         egress: vec![],
+        ..SecurityGroup::default()
     }
 }
 

@@ -145,7 +145,9 @@ impl Simulation {
                 interface.tags.insert("quarantine-operator.dev/original-groups-2".to_owned(), "sg-stray".to_owned());
             }),
             Step::Attach(begin) => self.attach(*begin),
-            Step::Detach(eni) => self.foreign(*eni, |interface| interface.instance_id = None),
+            Step::Detach(eni) => self.foreign(*eni, |interface| {
+                interface.instance_id = interface.instance_id.take().filter(|_| interface.primary);
+            }),
             Step::DeleteInterface(eni) => {
                 if let Some(eni) = self.eni(*eni) {
                     eni.delete(now);
@@ -266,8 +268,9 @@ impl Simulation {
             groups,
             tags: Tags::new(),
             managed_by: begin.managed_by_aws.then(|| "amazon-elb".to_owned()),
-            trunk: false,
-            routes: false,
+            // Nobody detaches a primary interface.
+            primary: self.made == 1 && !begin.managed_by_aws,
+            ..Interface::default()
         };
         self.ec2.interfaces.insert(id, Eni::new(self.now, interface));
     }
@@ -276,7 +279,9 @@ impl Simulation {
     fn attach_to(&mut self, eni: usize, instance: usize) {
         let free = self.ec2.instances[instance] == InstanceState::Present;
         let now = self.now;
-        let moved = self.eni(eni).filter(|eni| free && eni.present().is_some_and(|seen| seen.managed_by.is_none()));
+        let moved = self
+            .eni(eni)
+            .filter(|eni| free && eni.present().is_some_and(|seen| seen.managed_by.is_none() && !seen.primary));
         if let Some(eni) = moved {
             eni.change(now, |interface| interface.instance_id = Some(INSTANCES[instance].to_owned()));
             self.tally.count("interfaces moved");

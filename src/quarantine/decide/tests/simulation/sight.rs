@@ -33,7 +33,7 @@ impl Simulation {
                 account_id: ACCOUNT.to_owned(),
                 partition: "aws".to_owned(),
                 cluster_uid: CLUSTER.to_owned(),
-                instance_id: None,
+                instance_ids: BTreeSet::new(),
             },
             holders: self.api.holders_beside(&claim, stale),
             isolation_groups: isolation_groups(&self.api.classes, self.api.claims.values()),
@@ -87,8 +87,7 @@ impl Simulation {
                 id: instance.to_owned(),
                 state: self.ec2.instances[INSTANCES.iter().position(|id| *id == instance).unwrap_or_default()],
                 tags: Tags::new(),
-                volumes_deleted_on_termination: vec![],
-                routes: false,
+                ..Instance::default()
             }),
             interfaces,
             own,

@@ -97,6 +97,9 @@ impl Simulation {
         if new.recorded_from == RecordSource::Tags {
             return Ok(());
         }
+        if new.recorded_from == RecordSource::Primary {
+            return self.check_originals_of_primary(stored, new);
+        }
         let carried = self.ec2.interfaces.get(&new.id).map(|eni| eni.readable(self.now)).unwrap_or_default();
         let own = |seen: &Interface| {
             let own = seen.groups.iter().filter(|group| !self.isolates_for(stored, group));
@@ -107,6 +110,21 @@ impl Simulation {
             return Ok(());
         }
         broken(2, format!("{} never carried its originals {originals:?}", new.id))
+    }
+
+    /// Rule 2: another interface's originals are given only to what never carried groups of its own while it was watched.
+    fn check_originals_of_primary(&self, stored: &Quarantine, new: &InterfaceStatus) -> Result<(), Broken> {
+        let mut others = stored.status.iter().flat_map(|status| &status.interfaces).filter(|other| other.id != new.id);
+        let known = others.any(|other| other.original_security_groups == new.original_security_groups);
+        let since = self.ec2.interfaces.get(&new.id).map(|eni| eni.since(seconds(&new.recorded_at)));
+        let own = |seen: &Interface| seen.groups.iter().any(|group| !self.isolates_for(stored, group));
+        if known
+            && !since.unwrap_or_default().into_iter().flatten().any(own)
+            && self.now - seconds(&new.recorded_at) >= 60
+        {
+            return Ok(());
+        }
+        broken(2, format!("{} gets another interface's originals: {new:?}", new.id))
     }
 
     /// Rules 1 and 3: before a call that changes an interface is sent.
