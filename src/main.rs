@@ -72,6 +72,9 @@ fn run(run: Run) -> anyhow::Result<()> {
             End::PutBack => anyhow::bail!(
                 "the cluster was put back to an older state, so what was watched is no longer true: start again (a Deployment does), and then run check --after-restore"
             ),
+            End::IntakeEnded => anyhow::bail!(
+                "the FindingSources are no longer read, which is a bug: report what the log says before this, and start again (a Deployment does)"
+            ),
             End::LeaseLost => anyhow::bail!(
                 "this replica no longer leads: another one goes on. Start again (a Deployment does) to stand by"
             ),
@@ -136,7 +139,8 @@ fn runtime() -> anyhow::Result<Runtime> {
 }
 
 async fn client() -> anyhow::Result<kube::Client> {
-    let client = kube::Client::try_default().await;
+    let config = kube::Config::infer().await.map_err(kube::Error::InferConfig);
+    let client = config.and_then(operate::client);
     client.context("no cluster is configured: set KUBECONFIG, or run in a pod with a service account")
 }
 

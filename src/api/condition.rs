@@ -175,6 +175,7 @@ pub enum Reason {
     AwsRefused,
     TagsNotWritten,
     CredentialsUnavailable,
+    CertificateNotTrusted,
     NotLeading,
 }
 

@@ -3,14 +3,25 @@
 
 use super::Problem;
 use super::budget::Budget;
+use super::fence::Fence;
+use super::renewal::{Expired, Renewal};
 use super::sdk_error::{SdkError, chain, problem_of};
 use crate::api::Reason;
 use crate::metrics::{Metrics, Outcome};
+use aws_config::SdkConfig;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::operation::RequestId;
 use std::error::Error as StdError;
 use std::time::Instant;
 use tracing::{Instrument as _, debug_span, field::Empty};
+
+/// What the services' clients are made from.
+pub struct Clients {
+    pub reads: SdkConfig,
+    pub changes: SdkConfig,
+    /// What each attempt of a change looks at.
+    pub fence: Fence,
+}
 
 /// Where and as whom calls are made; names them in the log and in errors.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +32,7 @@ pub struct Session {
     /// The role whose credentials are used; the operator's own if absent.
     pub role_arn: Option<String>,
     pub metrics: Metrics,
+    pub renewal: Renewal,
 }
 
 /// A session whose calls keep to AWS' rates.
@@ -55,7 +67,7 @@ impl Session {
     where
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
-        let Self { account_id: account, region, role_arn, metrics } = self;
+        let Self { account_id: account, region, role_arn, metrics, renewal } = self;
         // The attributes are named as in OpenTelemetry's semantic conventions for AWS SDK clients.
         let span = debug_span!(
             "AWS", otel.name = operation, otel.kind = "client", otel.status_code = Empty, rpc.system.name = "aws-api",
@@ -70,6 +82,7 @@ impl Session {
             Ok(answer) => {
                 tracing::debug!(operation, account, region, milliseconds, "AWS answered");
                 metrics.aws_called(operation, Outcome::Ok, took);
+                renewal.succeeded(role_arn.as_deref(), operation);
                 Ok(answer)
             }
             Err(error) => {
@@ -83,7 +96,9 @@ impl Session {
                 if problem.reason == Reason::Throttled {
                     metrics.aws_throttled(operation);
                 }
-                Err(problem)
+                let expired =
+                    problem.is_expired_session().then(|| renewal.expired(role_arn.as_deref(), operation, began));
+                Err(if expired == Some(Expired::InVain) { problem.despite_fresh_credentials() } else { problem })
             }
         }
     }

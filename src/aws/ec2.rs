@@ -10,14 +10,11 @@ mod dry_run;
 pub use dry_run::Change;
 
 use super::budget::Budget;
-use super::call::{Paced, Session};
+use super::call::{Clients, Paced, Session};
 use super::convert::{ec2 as convert, required};
-use super::fence::Fence;
 use super::model::{GroupRule, Instance, Interface, SecurityGroup, TRUNK_TAG, Tags};
 use super::problem::Problem;
 use super::reads::{FILTER_VALUES, GROUPS, INTERFACES, PAGE, Reader, SharedReads};
-use super::settings;
-use aws_config::SdkConfig;
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use futures::future::try_join_all;
@@ -44,14 +41,10 @@ impl fmt::Debug for Ec2 {
 }
 
 impl Ec2 {
-    pub(super) fn new(config: &SdkConfig, session: Session, budget: Budget, fence: &Fence) -> Self {
+    pub(super) fn new(clients: &Clients, session: Session, budget: Budget) -> Self {
         let session = Paced { session, budget };
-        let changes = aws_sdk_ec2::config::Builder::from(config)
-            .retry_config(settings::retries_of_changes())
-            .timeout_config(settings::timeouts_of_changes())
-            .interceptor(fence.clone())
-            .build();
-        let reads = Client::new(config);
+        let changes = aws_sdk_ec2::config::Builder::from(&clients.changes).interceptor(clients.fence.clone()).build();
+        let reads = Client::new(&clients.reads);
         let reader = Reader::new(session.session.clone(), reads.clone());
         let shared = SharedReads::new(&reader, &session.budget);
         Self { session, reads, shared, reader, changes: Client::from_conf(changes) }

@@ -19,6 +19,8 @@
 //! | `sdk_error` | the SDK's errors to `problem` |
 //! | `fence` | nothing is changed by a replica that no longer leads |
 //! | `settings` | time-outs and attempts, with their reasons |
+//! | `transport` | the connections of changing calls: nothing of a call arrives once it was given up |
+//! | `renewal` | credentials that AWS calls expired, fetched anew |
 //! | `kept` | one attempt for all who ask at once, kept if it succeeds |
 
 mod batch;
@@ -34,11 +36,13 @@ pub mod place;
 pub mod problem;
 pub mod queue;
 mod reads;
+mod renewal;
 mod sdk_error;
 mod security_hub;
 mod sessions;
 mod settings;
 mod sqs;
+mod transport;
 
 pub use ec2::{Change, Ec2};
 pub use fence::Fence;

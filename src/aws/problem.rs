@@ -79,12 +79,31 @@ impl Problem {
         self.code.as_deref() == Some(UNDECODABLE)
     }
 
-    /// Whether AWS said no, or was never asked because too much was: then nothing was applied, and nothing of it arrives
-    /// later.
+    /// Whether fresh credentials may help.
+    pub fn is_expired_session(&self) -> bool {
+        self.code.as_deref().is_some_and(|code| EXPIRED.contains(&code))
+    }
+
+    /// The same, of a call that was made with fresh credentials: it isn't the session that has expired.
+    pub fn despite_fresh_credentials(self) -> Self {
+        let message = self.message.replace(FRESH_ONES, "Fresh credentials are refused, too. ");
+        Self { disposition: Disposition::Stop, message: format!("{}{CHECK_CLOCK}", message), ..self }
+    }
+
+    /// Whether AWS said no, or was never asked, because too much was or because it isn't trusted: then nothing was
+    /// applied, and nothing of it arrives later.
     pub fn is_refusal(&self) -> bool {
-        self.reason == Reason::Throttled || (self.code.is_some() && self.reason != Reason::AwsUnavailable)
+        let never_sent = [Reason::Throttled, Reason::CertificateNotTrusted];
+        never_sent.contains(&self.reason) || (self.code.is_some() && self.reason != Reason::AwsUnavailable)
     }
 }
+
+/// Of a session that has expired, but also of a request that was signed by a clock that is wrong.
+const EXPIRED: [&str; 3] = ["ExpiredToken", "ExpiredTokenException", "RequestExpired"];
+
+const FRESH_ONES: &str = "It is tried again with fresh credentials.";
+
+const CHECK_CLOCK: &str = "Check the clock of the operator's node and its credentials.";
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -139,12 +158,8 @@ fn look_up(operation: &str, code: &str) -> Row {
         | "InternalException"
         | "RequestTimeout"
         | "RequestTimeoutException" => row(Retry, Reason::AwsUnavailable, "It is tried again."),
-        "RequestExpired" | "RequestTimeTooSkewed" | "SignatureDoesNotMatch" => {
-            row(Stop, Reason::CredentialsUnavailable, "Check the clock of the operator's node and its credentials.")
-        }
-        "ExpiredToken" | "ExpiredTokenException" => {
-            row(Retry, Reason::CredentialsUnavailable, "The credentials are renewed.")
-        }
+        code if EXPIRED.contains(&code) => row(Retry, Reason::CredentialsUnavailable, FRESH_ONES),
+        "RequestTimeTooSkewed" | "SignatureDoesNotMatch" => row(Stop, Reason::CredentialsUnavailable, CHECK_CLOCK),
         "AuthFailure"
         | "InvalidClientTokenId"
         | "UnrecognizedClientException"
@@ -292,7 +307,10 @@ mod tests {
             ("IncorrectInstanceState", Retry, Reason::AwsUnavailable),
             ("IncorrectState", Retry, Reason::AwsUnavailable),
             ("InvalidParameterValue", Stop, Reason::AwsRefused),
-            ("RequestExpired", Stop, Reason::CredentialsUnavailable),
+            ("RequestExpired", Retry, Reason::CredentialsUnavailable),
+            ("ExpiredToken", Retry, Reason::CredentialsUnavailable),
+            ("ExpiredTokenException", Retry, Reason::CredentialsUnavailable),
+            ("RequestTimeTooSkewed", Stop, Reason::CredentialsUnavailable),
             ("TooManyRequestsException", Retry, Reason::Throttled),
             ("LimitExceededException", Retry, Reason::Throttled),
             ("InternalException", Retry, Reason::AwsUnavailable),

@@ -12,6 +12,7 @@ pub use aws_sdk_ec2::error::SdkError;
 use aws_sdk_sts::config::http::HttpResponse;
 use aws_sdk_sts::operation::assume_role::AssumeRoleError;
 use aws_sdk_sts::operation::assume_role_with_web_identity::AssumeRoleWithWebIdentityError;
+use rustls::CertificateError;
 use std::error::Error as StdError;
 use std::iter::successors;
 
@@ -36,7 +37,8 @@ where
         SdkError::ConstructionFailure(_) => not_sent(operation, &chain(error)),
         _ => match causes(error).find_map(|cause| cause.downcast_ref::<NotLeading>()) {
             Some(not_leading) => not_leading.problem(operation),
-            None => without_credentials(operation, role_arn, error)
+            None => untrusted(operation, error)
+                .or_else(|| without_credentials(operation, role_arn, error))
                 .unwrap_or_else(|| Problem::no_answer(operation, chain(error))),
         },
     }
@@ -76,6 +78,31 @@ fn role_refused(role: &str, code: &str, said: &str) -> Problem {
     };
     let message = format!("The role {role} can't be assumed: {code}: {said}. {advice}");
     Problem { code: Some(code.to_owned()), ..Problem::new(Disposition::Stop, Reason::AssumeRoleFailed, message) }
+}
+
+/// The problem of a certificate that isn't trusted, be it AWS' or a proxy's, at this call or at one for its credentials.
+fn untrusted(operation: &str, error: &(dyn StdError + 'static)) -> Option<Problem> {
+    let refused = every_cause(error).find_map(|cause| match cause.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(why) => Some(why),
+        _ => None,
+    })?;
+    // In words of our own: the library's hold the time.
+    let why = match refused {
+        CertificateError::UnknownIssuer => "no authority that is trusted here has signed it",
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => "it is for another name",
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => "by the clock here, this isn't its time",
+        CertificateError::Revoked => "it was revoked",
+        _ => "it can't be verified",
+    };
+    let message = format!(
+        "{operation} was not sent: the certificate that was shown isn't trusted: {why}. Where a proxy opens connections, or \
+         the endpoint is one of your own, mount a file with its authority's certificate and with those that AWS uses, and \
+         name it in SSL_CERT_FILE (AWS_CA_BUNDLE isn't read)."
+    );
+    Some(Problem::new(Disposition::Stop, Reason::CertificateNotTrusted, message))
 }
 
 /// The problem of an error that happened while credentials were fetched; none if it happened later.
@@ -123,6 +150,14 @@ fn steady(said: &str) -> &str {
 
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
     successors(Some(error), |&cause| cause.source())
+}
+
+/// As `causes`, with what an error of input and output wraps, which it doesn't name as its source.
+fn every_cause<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    successors(Some(error), |&cause| match cause.downcast_ref::<std::io::Error>() {
+        Some(wrapping) => wrapping.get_ref().map(|wrapped| wrapped as &(dyn StdError + 'static)),
+        None => cause.source(),
+    })
 }
 
 /// The error and its causes on one line. Neighbours that say the same are said once.

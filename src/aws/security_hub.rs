@@ -9,16 +9,13 @@ mod dialect;
 
 use super::batch::Batches;
 use super::budget::Budget;
-use super::call::Session;
+use super::call::{Clients, Session};
 use super::convert::{finding as convert, required};
-use super::fence::Fence;
 use super::problem::{Disposition, Problem};
-use super::settings;
 use crate::api::Reason;
 use crate::model::finding::{
     CustomActionSight, Finding, FindingChange, FindingKey, Hub, Unprocessed, Workflow, of_product,
 };
-use aws_config::SdkConfig;
 use aws_sdk_securityhub::Client;
 use dialect::{Asff, Calls, Found, Lookups, Ocsf};
 
@@ -38,13 +35,10 @@ pub struct SecurityHub {
 }
 
 impl SecurityHub {
-    pub(super) fn new(config: &SdkConfig, session: Session, budget: Budget, fence: &Fence) -> Self {
-        let changes = aws_sdk_securityhub::config::Builder::from(config)
-            .retry_config(settings::retries_of_changes())
-            .timeout_config(settings::timeouts_of_changes())
-            .interceptor(fence.clone())
-            .build();
-        let calls = Calls { session, reads: Client::new(config), changes: Client::from_conf(changes), budget };
+    pub(super) fn new(clients: &Clients, session: Session, budget: Budget) -> Self {
+        let changes = aws_sdk_securityhub::config::Builder::from(&clients.changes);
+        let changes = changes.interceptor(clients.fence.clone()).build();
+        let calls = Calls { session, reads: Client::new(&clients.reads), changes: Client::from_conf(changes), budget };
         let (cspm, v2) = (Batches::new(Lookups::new(&calls)), Batches::new(Lookups::new(&calls)));
         Self { calls, cspm, v2 }
     }

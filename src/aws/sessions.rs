@@ -2,21 +2,24 @@
 //! before its first use, and shared by the services. What they are asked is `ec2`'s, `security_hub`'s and `sqs`' business.
 
 use super::budget::Budgets;
-use super::call::Session;
+use super::call::{Clients, Session};
 use super::convert::required;
 use super::ec2::Ec2;
 use super::fence::Fence;
 use super::kept::Kept;
 use super::place::{Place, Role};
 use super::problem::{Disposition, Problem};
+use super::renewal::Renewal;
 use super::security_hub::SecurityHub;
 use super::settings;
 use super::sqs::Sqs;
+use super::transport;
 use crate::api::Reason;
 use crate::metrics::Metrics;
 use aws_config::sts::AssumeRoleProvider;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_ec2::config::SharedCredentialsProvider;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::sync::Arc;
 
 /// Where the operator asks who it is, if nothing tells its own region. Works in the `aws` partition only: elsewhere,
@@ -43,6 +46,9 @@ struct Opened {
 /// All clients, made on demand and kept.
 pub struct Sessions {
     base: SdkConfig,
+    /// For changing calls.
+    http: SharedHttpClient,
+    renewal: Renewal,
     own_identity: Kept<(), Identity>,
     roles: Arc<Kept<Role, SharedCredentialsProvider>>,
     opened: Kept<Place, Opened>,
@@ -52,13 +58,15 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// `base` gives credentials, endpoints, the HTTP client and, if the operator has one, its region; make it with
-    /// `aws_config`'s loader, which also sets the clock that AssumeRole can't do without. Time-outs and attempts are
-    /// ours (`settings`), whatever it says.
+    /// `base` gives credentials, endpoints, the HTTP client where it isn't our own, and, if the operator has one, its
+    /// region; make it with `aws_config`'s loader, which also sets the clock that AssumeRole can't do without. Time-outs
+    /// and attempts are ours (`settings`), whatever it says.
     pub fn new(base: SdkConfig) -> Self {
-        let metrics = Metrics::default();
+        let (metrics, renewal) = (Metrics::default(), Renewal::default());
         Self {
-            base: settings::apply(base),
+            http: base.http_client().unwrap_or_else(transport::of_changes),
+            base: settings::apply(base, &renewal),
+            renewal,
             own_identity: Kept::default(),
             roles: Arc::default(),
             opened: Kept::default(),
@@ -95,7 +103,7 @@ impl Sessions {
     /// Who the operator itself is. Asked once; only a success is kept.
     pub async fn own_identity(&self) -> Result<Identity, Problem> {
         let config = at(&self.base, &self.home_region(None));
-        let session = Session { metrics: self.metrics.clone(), ..Session::default() };
+        let session = Session { metrics: self.metrics.clone(), renewal: self.renewal.clone(), ..Session::default() };
         self.own_identity.get(&(), || who(config, session)).await
     }
 
@@ -130,7 +138,7 @@ impl Sessions {
     fn open(&self, place: Place) -> impl Future<Output = Result<Opened, Problem>> + Send + use<> {
         let (base, roles, home) = (self.base.clone(), self.roles.clone(), self.home_region(Some(&place)));
         let (budget, metrics) = (self.budgets.of(&place.account_id, &place.region), self.metrics.clone());
-        let fence = self.fence.clone();
+        let (renewal, fence, http) = (self.renewal.clone(), self.fence.clone(), self.http.clone());
         async move {
             let mut config = at(&base, &place.region);
             if let Some(role) = &place.role {
@@ -142,15 +150,17 @@ impl Sessions {
                 region: place.region.clone(),
                 role_arn: place.role.as_ref().map(|role| role.arn.clone()),
                 metrics,
+                renewal,
             };
             let identity = who(config.clone(), session.clone()).await?;
             if identity.account_id != place.account_id {
                 return Err(wrong_account(&place, &identity));
             }
+            let clients = Clients { changes: settings::of_changes(&config, http), reads: config, fence };
             Ok(Opened {
-                ec2: Ec2::new(&config, session.clone(), budget.clone(), &fence),
-                security_hub: SecurityHub::new(&config, session.clone(), budget, &fence),
-                sqs: Sqs::new(&config, session, &fence),
+                ec2: Ec2::new(&clients, session.clone(), budget.clone()),
+                security_hub: SecurityHub::new(&clients, session.clone(), budget),
+                sqs: Sqs::new(&clients, session),
             })
         }
     }

@@ -4,13 +4,11 @@
 //! Every call is sent once: a receive whose answer is lost counts towards the dead letters like any other, and what was
 //! not deleted or kept comes again.
 
-use super::call::Session;
+use super::call::{Clients, Session};
 use super::convert::{missing, queue as convert};
-use super::fence::Fence;
 use super::problem::Problem;
 use super::queue::{QueueMessage, QueueSight};
 use super::settings;
-use aws_config::SdkConfig;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
@@ -37,16 +35,14 @@ pub struct Sqs {
 }
 
 impl Sqs {
-    pub(super) fn new(config: &SdkConfig, session: Session, fence: &Fence) -> Self {
-        let once = |timeouts| {
-            let config = aws_sdk_sqs::config::Builder::from(config).retry_config(settings::retries_of_changes());
-            Client::from_conf(config.timeout_config(timeouts).interceptor(fence.clone()).build())
-        };
+    pub(super) fn new(clients: &Clients, session: Session) -> Self {
+        let changes = aws_sdk_sqs::config::Builder::from(&clients.changes).interceptor(clients.fence.clone());
+        let receives = changes.clone().timeout_config(settings::timeouts_of_receives());
         Self {
             session,
-            reads: Client::new(config),
-            receives: once(settings::timeouts_of_receives()),
-            changes: once(settings::timeouts_of_changes()),
+            reads: Client::new(&clients.reads),
+            receives: Client::from_conf(receives.build()),
+            changes: Client::from_conf(changes.build()),
         }
     }
 

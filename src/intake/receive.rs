@@ -16,11 +16,12 @@ use crate::{
     metrics::Metrics,
     quarantine::{Context, Error, origin::is_made_by, waits_for_a_person, waits_for_room_of_source},
 };
-use futures::future::join_all;
+use futures::{FutureExt as _, future::join_all};
 use jiff::SignedDuration;
 use kube::{ResourceExt, runtime::reflector::ObjectRef};
 use std::{
     convert::Infallible,
+    panic::AssertUnwindSafe,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -44,6 +45,7 @@ const LONGEST_LATER: u32 = 11 * 3_600;
 const BACKLOG: usize = 500;
 
 /// A receiver, and what it is given.
+#[derive(Clone)]
 pub struct Receiver {
     pub context: Arc<Context>,
     pub source: Arc<FindingSource>,
@@ -54,12 +56,24 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Receives until it is stopped. What it has in hand then is finished, or comes again.
-    pub async fn run(mut self) {
+    /// Receives until it is stopped. What it has in hand then is finished, or comes again, as does what it panicked at.
+    pub async fn run(self) {
+        let source = self.source.name_any();
+        begun_anew(&source, self.stopped.clone(), || self.clone().receive_on()).await;
+    }
+
+    async fn receive_on(mut self) {
         let mut pause = FIRST_PAUSE;
         loop {
             if self.is_gone() {
                 return;
+            }
+            // What it made would be stored without what keeps it suspended.
+            if !self.context.served.is_whole() {
+                if rest(&mut self.stopped, &mut pause).await {
+                    return;
+                }
+                continue;
             }
             let mut stopped = self.stopped.clone();
             let received = tokio::select! {
@@ -98,8 +112,9 @@ impl Receiver {
             self.context.sessions.sqs(&place).await
         };
         let sqs = sqs.await.map_err(Trouble::Queue)?;
-        self.report.well();
+        self.report.may_receive();
         let messages = sqs.receive(&self.source.spec.queue_url).await.map_err(Trouble::Queue)?;
+        self.report.received();
         Ok((sqs, messages))
     }
 
@@ -245,6 +260,23 @@ impl Hand {
     }
 }
 
+/// Receives until that ends by itself. A panic is the end of one try, not of the receiver.
+async fn begun_anew<F>(source: &str, mut stopped: watch::Receiver<bool>, receive: impl Fn() -> F)
+where
+    F: Future<Output = ()>,
+{
+    let mut pause = FIRST_PAUSE;
+    while AssertUnwindSafe(receive()).catch_unwind().await.is_err() {
+        tracing::error!(
+            source,
+            "a receiver panicked, which is a bug; it begins anew, and what it had in hand comes again"
+        );
+        if rest(&mut stopped, &mut pause).await {
+            return;
+        }
+    }
+}
+
 /// A pause, twice as long each time. True: it is to stop.
 async fn rest(stopped: &mut watch::Receiver<bool>, pause: &mut Duration) -> bool {
     let rested = tokio::time::timeout(*pause, stopped.wait_for(|stopped| *stopped)).await;
@@ -289,6 +321,17 @@ fn refused(source: &FindingSource, error: &Error) -> Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_receiver_that_panics_begins_anew_until_it_is_to_stop() {
+        let (stop, stopped) = watch::channel(false);
+        let tries = std::sync::atomic::AtomicUsize::new(0);
+        let count = || tries.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        begun_anew("hub", stopped.clone(), async || assert_ne!(count(), 0, "what a bug may be")).await;
+        assert_eq!(count(), 2);
+        stop.send_replace(true);
+        begun_anew("hub", stopped, async || panic!("what a bug may be")).await;
+    }
 
     #[test]
     fn a_message_that_waits_outlasts_a_weekend_before_ten_receives_make_it_a_dead_letter() {

@@ -50,8 +50,13 @@ impl Report {
         self.said().trouble = Some(trouble);
     }
 
-    /// The last receive stood in nobody's way.
-    pub fn well(&self) {
+    /// Something may be received. Whether SQS lets us is known once it has answered: until then what it said last stands.
+    pub fn may_receive(&self) {
+        self.said().trouble.take_if(|trouble| !matches!(trouble, Trouble::Queue(_)));
+    }
+
+    /// Something was received, or nothing was there.
+    pub fn received(&self) {
         self.said().trouble = None;
     }
 
@@ -177,6 +182,20 @@ mod tests {
         assert_eq!(said(&stalled), [of("Ready", False, "QueueNotFound"), of("Stalled", True, "QueueNotFound")]);
         source.status = Some(stalled);
         assert_eq!(said(&after(&source, None)), [of("Ready", True, "Receiving")]);
+    }
+
+    #[test]
+    fn a_source_whose_receives_are_refused_is_not_ready_while_the_next_one_is_asked() {
+        let report = Report::default();
+        let refused = Trouble::Queue(Problem::new(Disposition::Stop, Reason::AccessDenied, "refused"));
+        report.trouble(refused.clone());
+        report.may_receive();
+        assert_eq!(report.take().1, Some(refused));
+        report.received();
+        assert_eq!(report.take().1, None);
+        report.trouble(Trouble::Template(Problem::new(Disposition::Retry, Reason::TemplateRefused, "away")));
+        report.may_receive();
+        assert_eq!(report.take().1, None, "a long poll need not be over to know that the API server is back");
     }
 
     #[test]

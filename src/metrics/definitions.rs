@@ -98,6 +98,8 @@ define! {
         "Reconciles under way";
     MAX_CONCURRENT: Gauge "controller_runtime_max_concurrent_reconciles" ["controller"] "reconciles",
         "How many reconciles may be under way at once; 0 is any number";
+    DROPPED_FIELDS: Gauge "quarantine_dropped_fields" [] "fields",
+        "Fields of the custom resources that this version has and the API server drops, because its CRDs are older; nothing is done while there are any";
     LEADER: Gauge "leader_election_master_status" ["name"] "1 or 0",
         "Whether this process leads; 1 where it runs without leader election";
     BUILD_INFO: Gauge "quarantine_build_info" ["version"] "1",

@@ -15,8 +15,8 @@ pub use series::Snapshot;
 
 use definitions::{
     ACTIVE_WORKERS, AWS_BUDGET_WAIT, AWS_CALL, AWS_CALLS, AWS_THROTTLES, BUILD_INFO, CONTAINMENT, DRIFT_CORRECTIONS,
-    LEADER, MAX_CONCURRENT, RECONCILE, RECONCILE_ERRORS, RECONCILES, REFUSED, RELEASE, SOURCE_MESSAGE_AGE,
-    SOURCE_MESSAGES,
+    DROPPED_FIELDS, LEADER, MAX_CONCURRENT, RECONCILE, RECONCILE_ERRORS, RECONCILES, REFUSED, RELEASE,
+    SOURCE_MESSAGE_AGE, SOURCE_MESSAGES,
 };
 use prometheus_client::{
     encoding::prometheus_text,
@@ -67,6 +67,7 @@ struct Inner {
     reconcile: Series<Histogram>,
     active_workers: Series<Gauge>,
     max_concurrent: Series<Gauge>,
+    dropped_fields: Series<Gauge>,
     leader: Series<Gauge>,
     /// What was last seen of each source's queue.
     queues: Mutex<HashMap<String, QueueDepth>>,
@@ -93,6 +94,7 @@ impl Default for Inner {
             reconcile: book.series(&RECONCILE, || Histogram::new(CALLS)),
             active_workers: book.series(&ACTIVE_WORKERS, Gauge::default),
             max_concurrent: book.series(&MAX_CONCURRENT, Gauge::default),
+            dropped_fields: book.series(&DROPPED_FIELDS, Gauge::default),
             leader: book.series(&LEADER, Gauge::default),
             registry: book.registry(),
             queues: Mutex::default(),
@@ -222,6 +224,11 @@ impl Metrics {
     pub fn may_reconcile(&self, controller: &'static str, at_once: u16) {
         self.0.max_concurrent.of([controller.into()]).set(at_once.into());
         self.0.reconcile_errors.of([controller.into()]);
+    }
+
+    /// How many fields of our custom resources the API server drops.
+    pub fn drops_fields(&self, fields: usize) {
+        self.0.dropped_fields.of([]).set(i64::try_from(fields).unwrap_or(i64::MAX));
     }
 
     /// Whether this process leads.

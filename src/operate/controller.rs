@@ -2,29 +2,32 @@
 
 use super::{
     backoff::{Backoff, jittered},
-    put_back, sources, watches,
+    client::patiently,
+    fields, put_back, sources,
+    survive::survived,
+    watches,
 };
 use crate::{
     api::Quarantine,
     aws::Sessions,
     metrics::Reconciled,
     quarantine::{
-        Context, Error, OwnNodes, OwnPod, reconcile,
+        Context, Error, OwnNodes, OwnPod, in_time, reconcile,
         world::{Again, Pauses},
     },
 };
-use futures::{
-    FutureExt, StreamExt,
-    future::{BoxFuture, Either, select},
-};
+use futures::{FutureExt, StreamExt, future::BoxFuture};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{
     Api, Client, ResourceExt,
     runtime::{Config, controller::Action, reflector::ObjectRef},
 };
-use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{Notify, mpsc, oneshot, watch},
+    task::JoinSet,
+};
 
 /// What a person may set.
 #[derive(Clone, Debug)]
@@ -60,6 +63,8 @@ pub enum End {
     Asked,
     /// The cluster was put back to an older state: what is watched and stored is no longer true.
     PutBack,
+    /// The FindingSources are no longer read, which is a bug.
+    IntakeEnded,
     /// Another replica leads, or may: nothing more was begun, and what was under way is cut off.
     LeaseLost,
 }
@@ -71,6 +76,8 @@ pub struct Operator {
     woken: mpsc::UnboundedReceiver<ObjectRef<Quarantine>>,
     dismissed: mpsc::UnboundedReceiver<Quarantine>,
     settings: Settings,
+    /// Ends with the operator.
+    looking: JoinSet<()>,
 }
 
 struct Run {
@@ -78,6 +85,7 @@ struct Run {
     backoff: Backoff,
     settings: Settings,
     put_back: Notify,
+    intake_ended: Notify,
 }
 
 impl Operator {
@@ -87,14 +95,18 @@ impl Operator {
     /// replicas or their nodes be read.
     pub async fn new(client: Client, sessions: Sessions, settings: Settings) -> Result<Self, Error> {
         let namespaces: Api<Namespace> = Api::all(client.clone());
-        let cluster_uid = namespaces.get_metadata("kube-system").await?.uid().unwrap_or_default();
+        let cluster = patiently(|| in_time(namespaces.get_metadata("kube-system"))).await?;
+        let cluster_uid = cluster.uid().unwrap_or_default();
         let own_nodes = OwnNodes::new(client.clone(), settings.node_name.clone(), settings.pod.clone());
-        own_nodes.instances().await?;
+        patiently(|| own_nodes.instances()).await?;
         let (wake, woken) = mpsc::unbounded_channel();
         let (dismiss, dismissed) = mpsc::unbounded_channel();
         let (watches, stores) = watches::start(&client, wake, dismiss);
         let context = Context::new(client, sessions, stores, cluster_uid, own_nodes, settings.clock);
-        Ok(Self { context, watches, woken, dismissed, settings })
+        let known = fields::look(&context).await;
+        let mut looking = JoinSet::new();
+        looking.spawn(fields::keep_looking(context.clone(), known));
+        Ok(Self { context, watches, woken, dismissed, settings, looking })
     }
 
     pub(super) fn context(&self) -> Arc<Context> {
@@ -103,13 +115,18 @@ impl Operator {
 
     /// Runs until `shutdown` ends or the cluster is put back, then lets running reconciles finish.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send + Sync + 'static) -> End {
-        let Self { context, watches, woken, dismissed, settings } = self;
+        let Self { context, watches, woken, dismissed, settings, looking: _looking } = self;
         context.metrics.may_reconcile(NAME, settings.concurrency);
         let claims = context.stores.quarantines.clone();
         let (by_class, by_namespace) = (claims.clone(), claims.clone());
         let woken = futures::stream::unfold(woken, async |mut woken| woken.recv().await.map(|claim| (claim, woken)));
-        let run =
-            Arc::new(Run { context, backoff: Backoff::default(), settings: settings.clone(), put_back: Notify::new() });
+        let run = Arc::new(Run {
+            context,
+            backoff: Backoff::default(),
+            settings: settings.clone(),
+            put_back: Notify::new(),
+            intake_ended: Notify::new(),
+        });
         let watching = run.clone();
         let watch = tokio::spawn(async move {
             put_back::seen_by_revision(watching.context.client.clone()).await;
@@ -121,7 +138,12 @@ impl Operator {
             // The sender goes when the claims' controller is told to end.
             let _ = stopped.changed().await;
         });
-        let reading = tokio::spawn(reading);
+        let (reading, reads) = (tokio::spawn(reading), run.clone());
+        let reading = tokio::spawn(async move {
+            let outcome = reading.await;
+            reads.intake_ended.notify_one();
+            outcome
+        });
         let shutdown = ending(run.clone(), shutdown, ends).inspect(move |()| drop(stop));
         tracing::info!(concurrency = settings.concurrency, resync = ?settings.resync, "watching Quarantines");
 
@@ -139,7 +161,7 @@ impl Operator {
             })
             .await;
         watch.abort();
-        if let Err(error) = reading.await {
+        if let Ok(Err(error)) = reading.await {
             tracing::error!(%error, "reading the FindingSources ended badly");
         }
         tracing::info!("stopped");
@@ -149,13 +171,17 @@ impl Operator {
 
 /// Waits for whichever end comes first, and tells which it is.
 async fn ending(run: Arc<Run>, shutdown: impl Future<Output = ()>, ends: oneshot::Sender<End>) {
-    let end = match select(pin!(shutdown), pin!(run.put_back.notified())).await {
-        Either::Left(_) => End::Asked,
-        Either::Right(_) => End::PutBack,
+    let end = tokio::select! {
+        () = shutdown => End::Asked,
+        () = run.put_back.notified() => {
+            tracing::error!("the cluster was put back to an older state: running reconciles finish, nothing new is begun");
+            End::PutBack
+        }
+        () = run.intake_ended.notified() => {
+            tracing::error!("the FindingSources are no longer read: running reconciles finish, nothing new is begun");
+            End::IntakeEnded
+        }
     };
-    if end == End::PutBack {
-        tracing::error!("the cluster was put back to an older state: running reconciles finish, nothing new is begun");
-    }
     // Whoever waits for it goes only when the process does.
     let _ = ends.send(end);
 }
@@ -165,6 +191,10 @@ fn one(claim: Arc<Quarantine>, run: Arc<Run>) -> BoxFuture<'static, Result<Actio
     async move {
         let reference = ObjectRef::from_obj(claim.as_ref());
         let measured = run.context.metrics.reconciling(NAME);
+        if !run.context.served.is_whole() {
+            measured.ended(Reconciled::RequeueAfter);
+            return Ok(Action::requeue(jittered(fields::LOOK_AGAIN)));
+        }
         let outcome = survived(reconcile(claim.clone(), &run.context)).await;
         if outcome.as_ref().is_err_and(Error::is_conflict)
             && put_back::seen_by_claim(run.context.client.clone(), &claim).await
@@ -208,19 +238,11 @@ fn after_error(claim: &Quarantine, error: &Error, run: &Run) -> Action {
     Action::requeue(pause(&run.backoff, &claim))
 }
 
-/// A panic is an error of this claim, not the end of the process.
-async fn survived<T>(reconciling: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-    AssertUnwindSafe(reconciling).catch_unwind().await.unwrap_or_else(|panic| {
-        let words = panic.downcast_ref::<&str>().map(|words| (*words).to_owned());
-        let words = words.or_else(|| panic.downcast_ref::<String>().cloned());
-        Err(Error::Panicked(words.unwrap_or_else(|| "it left no message".to_owned())))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use kube::runtime::{reflector::store, watcher};
+    use std::pin::pin;
 
     #[tokio::test]
     async fn a_watch_that_keeps_failing_keeps_no_claim_from_being_seen() {
@@ -242,11 +264,5 @@ mod tests {
             .filter_map(async |outcome| outcome.ok());
         let seen = tokio::time::timeout(Duration::from_secs(25), pin!(seen).next()).await;
         assert_eq!(seen.expect("it is seen soon").expect("the stream goes on").0.name, "web-7");
-    }
-
-    #[tokio::test]
-    async fn a_panic_is_an_error_of_one_claim() {
-        let survived = survived::<()>(async { panic!("out of range") }).await;
-        assert!(matches!(survived, Err(Error::Panicked(words)) if words == "out of range"));
     }
 }

@@ -143,7 +143,10 @@ impl Health {
     fn probe(&self, path: &str) -> Option<Answer> {
         match path {
             "/livez" => Some(verdict("livez", &[("loop", self.is_stuck())])),
-            "/readyz" => Some(verdict("readyz", &[("apiserver", self.is_strange()), ("watches", self.is_blind())])),
+            "/readyz" => Some(verdict(
+                "readyz",
+                &[("apiserver", self.is_strange()), ("crds", self.is_ahead()), ("watches", self.is_blind())],
+            )),
             _ => None,
         }
     }
@@ -157,6 +160,11 @@ impl Health {
 
     fn is_strange(&self) -> Option<String> {
         self.shown.get().is_none().then(|| "the API server hasn't told yet which cluster it is".to_owned())
+    }
+
+    /// Also of one that stands by: a rollout then leaves the replica before it at work.
+    fn is_ahead(&self) -> Option<String> {
+        self.shown.get().and_then(|shown| shown.context.served.lack())
     }
 
     /// Who stands by watches nothing, and is ready to.

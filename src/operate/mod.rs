@@ -2,9 +2,11 @@
 //! and traces, shutdown. Nothing here decides about a claim.
 
 mod backoff;
+mod client;
 mod controller;
 mod elect;
 mod endpoints;
+mod fields;
 pub mod lease;
 mod objects;
 mod put_back;
@@ -12,9 +14,11 @@ mod replica;
 mod serve;
 mod sources;
 mod stored;
+mod survive;
 pub mod telemetry;
 mod watches;
 
+pub use client::client;
 pub use controller::{End, Operator, Settings};
 pub use elect::{Candidate, Election};
 pub use endpoints::Endpoints;

@@ -1,6 +1,10 @@
 //! The controller of FindingSources, and what they hear of Quarantines that went without ever having held anything.
 
-use super::watches::{Changes, controller};
+use super::{
+    fields,
+    survive::survived,
+    watches::{Changes, controller},
+};
 use crate::{
     api::{FindingSource, Quarantine},
     intake::{Intake, reconcile},
@@ -45,8 +49,11 @@ pub async fn run(
 fn one(source: Arc<FindingSource>, intake: Arc<Intake>) -> BoxFuture<'static, Result<Action, Error>> {
     async move {
         intake.context.stores.ready().await;
+        if !intake.context.served.is_whole() {
+            return Ok(Action::requeue(fields::LOOK_AGAIN));
+        }
         let measured = intake.context.metrics.reconciling(NAME);
-        let outcome = reconcile(source, &intake).await;
+        let outcome = survived(reconcile(source, &intake)).await;
         measured.ended(result_of(&outcome));
         Ok(match outcome? {
             Some(pause) => Action::requeue(pause),
@@ -71,7 +78,7 @@ fn after_error(source: Arc<FindingSource>, error: &Error, _: Arc<Intake>) -> Act
     if error.is_conflict() {
         tracing::debug!(source, %error, "somebody else wrote the source; it is read again");
     } else {
-        tracing::warn!(source, %error, "the source can't be written and is tried again");
+        tracing::warn!(source, %error, "the reconcile of the source failed and is tried again");
     }
     Action::requeue(RETRY)
 }
@@ -84,5 +91,45 @@ async fn remember(context: Arc<Context>, mut dismissed: UnboundedReceiver<Quaran
             tracing::warn!(name = claim.name_any(), %error, "a dismissed Quarantine can't be remembered yet");
             tokio::time::sleep(RETRY).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::stream;
+    use kube::runtime::{reflector::store, watcher};
+    use std::pin::pin;
+
+    #[tokio::test]
+    async fn a_panic_at_one_source_leaves_the_others_read() {
+        let named = |name: &str| -> FindingSource {
+            let source = serde_json::json!({
+                "apiVersion": "quarantine-operator.dev/v1alpha1", "kind": "FindingSource", "metadata": {"name": name},
+                "spec": {"queueUrl": "https://sqs.eu-central-1.amazonaws.com/111122223333/findings",
+                    "region": "eu-central-1", "template": {"namespace": "ir"}},
+            });
+            serde_json::from_value(source).expect("a source")
+        };
+        let (sources, mut writer) = store();
+        let all = ["broken", "whole"].map(named);
+        writer.apply_watcher_event(&watcher::Event::Init);
+        for source in all.clone() {
+            writer.apply_watcher_event(&watcher::Event::InitApply(source));
+        }
+        writer.apply_watcher_event(&watcher::Event::InitDone);
+        let changes = stream::iter(all.map(Ok)).chain(stream::pending());
+        let reconcile = async |source: Arc<FindingSource>, _| {
+            survived(async {
+                assert_ne!(source.name_any(), "broken", "what a bug may be");
+                Ok(Action::await_change())
+            })
+            .await
+        };
+        let outcomes = controller(changes.boxed(), sources)
+            .run(reconcile, |_, _, _| Action::await_change(), Arc::new(()))
+            .filter_map(async |outcome| outcome.ok());
+        let read = tokio::time::timeout(Duration::from_secs(25), pin!(outcomes).next()).await;
+        assert_eq!(read.expect("it is read").expect("the stream goes on").0.name, "whole");
     }
 }

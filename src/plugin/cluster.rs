@@ -59,6 +59,8 @@ impl Cluster {
         if !wanted.impersonate_groups.is_empty() {
             config.auth_info.impersonate_groups = Some(wanted.impersonate_groups.clone());
         }
+        // A create that is sent again after a 504 meets its own object, and reads as if somebody else had made it.
+        config.default_retry = false;
         let namespace = wanted.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| failure::of("use the kubeconfig", &error))?;
         Ok(Self { client, namespace, patience: wanted.request_timeout, options: options(wanted) })

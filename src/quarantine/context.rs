@@ -1,5 +1,7 @@
 //! What one reconcile is given: clients, stores, locks. No behaviour of its own.
 
+mod served;
+
 use super::{
     limits::Limits,
     locks::Locks,
@@ -21,6 +23,7 @@ use kube::{
         reflector::Store,
     },
 };
+use served::Served;
 use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
@@ -36,6 +39,7 @@ pub struct Context {
     pub own_nodes: OwnNodes,
     /// The nodes of the cluster that it runs in.
     pub(super) nodes: ClusterNodes,
+    pub served: Served,
     reporter: Reporter,
     pub(super) locks: Locks,
     pub(super) limits: Limits,
@@ -109,6 +113,7 @@ impl Context {
             cluster_uid,
             own_nodes,
             nodes: ClusterNodes::default(),
+            served: Served::default(),
             locks: Locks::default(),
             limits: Limits::default(),
             clock,

@@ -13,6 +13,7 @@ mod findings;
 pub mod hub;
 mod hub_changes;
 pub mod hub_v2;
+mod late;
 mod pages;
 mod queues;
 mod reads;

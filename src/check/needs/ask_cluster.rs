@@ -98,15 +98,21 @@ async fn kinds(client: &Client) -> Vec<Answer> {
 }
 
 async fn kinds_now(client: &Client) -> Vec<Answer> {
-    let path = format!("/openapi/v3/apis/{GROUP}/v1alpha1");
+    match published(client).await {
+        Ok(document) => api::crds().iter().map(|crd| cluster::kind(crd, document.as_ref())).collect(),
+        Err(error) => vec![refused("CustomResourceDefinitions", &error, "")],
+    }
+}
+
+/// What the API server says in OpenAPI v3 of our custom resources; none: it serves none of them.
+pub async fn published(client: &Client) -> Result<Option<Value>, Error> {
     // As above.
-    let request = Request::get(path).body(Vec::new()).expect("a request");
-    let document = match in_time(client.request::<Value>(request)).await {
-        Ok(document) => Some(document),
-        Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => None,
-        Err(error) => return vec![refused("CustomResourceDefinitions", &error, "")],
-    };
-    api::crds().iter().map(|crd| cluster::kind(crd, document.as_ref())).collect()
+    let request = Request::get(format!("/openapi/v3/apis/{GROUP}/v1alpha1")).body(Vec::new()).expect("a request");
+    match in_time(client.request::<Value>(request)).await {
+        Ok(document) => Ok(Some(document)),
+        Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether this identity has the right, verb by verb.

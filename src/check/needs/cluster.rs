@@ -19,7 +19,7 @@ const TOLERATED: SignedDuration = SignedDuration::from_secs(5);
 /// Dates in HTTP are in whole seconds, the rest cut off.
 const DATE_STEP: SignedDuration = SignedDuration::from_secs(1);
 
-const UPGRADE: &str = "quarantine-operator crds | kubectl apply --server-side -f -";
+pub const UPGRADE: &str = "quarantine-operator crds | kubectl apply --server-side -f -";
 
 /// Whether the API server is new enough.
 pub fn version(info: &Info) -> Answer {
@@ -77,6 +77,40 @@ pub fn kind(wanted: &CustomResourceDefinition, published: Option<&Value>) -> Ans
     }
 }
 
+/// The fields of a kind that this build knows and the API server drops from whatever is written, because its CRD is older:
+/// `suspend` and `maxActive` would be as if nobody had set them. A kind that isn't served drops nothing.
+pub fn dropped(wanted: &CustomResourceDefinition, published: Option<&Value>) -> Vec<String> {
+    let kind = &wanted.spec.names.kind;
+    let mut dropped = Vec::new();
+    if let Some(served) = published.and_then(|document| schema_of(document, kind)) {
+        for (part, wanted, served) in parts(wanted, served) {
+            match (wanted, served) {
+                (Some(wanted), Some(served)) => missing(&format!("{kind}.{part}"), &wanted, &served, &mut dropped),
+                (Some(_), None) => dropped.push(format!("{kind}.{part}")),
+                (None, _) => {}
+            }
+        }
+    }
+    dropped
+}
+
+fn missing(place: &str, wanted: &Value, served: &Value, found: &mut Vec<String>) {
+    if served["x-kubernetes-preserve-unknown-fields"] == true {
+        return;
+    }
+    for (name, wanted) in wanted["properties"].as_object().into_iter().flatten() {
+        match served["properties"].get(name) {
+            Some(served) => missing(&format!("{place}.{name}"), wanted, served, found),
+            None => found.push(format!("{place}.{name}")),
+        }
+    }
+    for below in ["items", "additionalProperties"] {
+        if wanted[below].is_object() {
+            missing(place, &wanted[below], &served[below], found);
+        }
+    }
+}
+
 fn schema_of<'a>(document: &'a Value, kind: &str) -> Option<&'a Value> {
     let schemas = document["components"]["schemas"].as_object()?;
     schemas.values().find(|schema| {
@@ -87,16 +121,23 @@ fn schema_of<'a>(document: &'a Value, kind: &str) -> Option<&'a Value> {
 
 /// The first place in spec or status where they differ.
 fn difference_from(wanted: &CustomResourceDefinition, served: &Value) -> Option<String> {
+    parts(wanted, served).into_iter().find_map(|(part, wanted, served)| match (wanted, served) {
+        (Some(wanted), Some(served)) => difference(part, &wanted, &served),
+        (None, None) => None,
+        _ => Some(part.to_owned()),
+    })
+}
+
+/// The schemas of spec and status, as wanted and as served, by way of their type: then the same number is the same text.
+fn parts(wanted: &CustomResourceDefinition, served: &Value) -> [(&'static str, Option<Value>, Option<Value>); 2] {
     let schema = wanted.spec.versions.iter().find_map(|version| version.schema.as_ref()?.open_api_v3_schema.as_ref());
     let properties = schema.and_then(|schema| schema.properties.as_ref());
-    ["spec", "status"].into_iter().find_map(|part| {
+    ["spec", "status"].map(|part| {
         let wanted = properties.and_then(|properties| properties.get(part));
-        // By way of the type, so that the same number is the same text.
-        let served = serde_json::from_value::<Option<JSONSchemaProps>>(served["properties"][part].clone());
-        match (serde_json::to_value(wanted), served.and_then(serde_json::to_value)) {
-            (Ok(wanted), Ok(served)) => difference(part, &wanted, &served),
-            _ => Some(part.to_owned()),
-        }
+        let served = served["properties"].get(part);
+        let served = served.and_then(|served| serde_json::from_value::<JSONSchemaProps>(served.clone()).ok());
+        let text = |schema: &JSONSchemaProps| serde_json::to_value(schema).ok();
+        (part, wanted.and_then(text), served.as_ref().and_then(text))
     })
 }
 
@@ -176,6 +217,30 @@ mod tests {
             schema["properties"]["status"]["properties"]["brandNew"] = json!({"type": "string"});
         });
         assert!(kind(&wanted, Some(&newer)).message.contains("differ in status.brandNew"));
+    }
+
+    #[test]
+    fn a_field_that_an_older_crd_lacks_is_dropped_and_one_that_a_newer_crd_has_is_none_of_ours() {
+        let wanted = crds().remove(0);
+        assert_eq!(dropped(&wanted, Some(&published(|_| {}))), Vec::<String>::new());
+        assert_eq!(dropped(&wanted, None), Vec::<String>::new(), "what isn't served drops nothing");
+        let newer = published(|schema| {
+            schema["properties"]["spec"]["properties"]["brandNew"] = json!({"type": "string"});
+            schema["properties"]["spec"]["properties"]["reason"]["maxLength"] = 5.into();
+        });
+        assert_eq!(dropped(&wanted, Some(&newer)), Vec::<String>::new());
+        let take = |place: &mut Value, name: &str| {
+            place["properties"].as_object_mut().expect("fields").remove(name).expect("it was there");
+        };
+        let older = published(|schema| {
+            let parts = &mut schema["properties"];
+            take(&mut parts["spec"], "suspend");
+            take(&mut parts["status"]["properties"]["interfaces"]["items"], "state");
+            take(&mut parts["spec"]["properties"]["target"]["properties"]["instance"], "region");
+        });
+        let said = dropped(&wanted, Some(&older));
+        let expected = ["spec.suspend", "spec.target.instance.region", "status.interfaces.state"];
+        assert_eq!(said, expected.map(|field| format!("Quarantine.{field}")));
     }
 
     #[test]

@@ -17,6 +17,8 @@ pub mod cluster;
 pub mod policy;
 pub mod rights;
 
+pub use ask_cluster::published;
+
 use crate::aws::Sessions;
 use answer::{Needs, Section};
 use futures::{StreamExt, stream};

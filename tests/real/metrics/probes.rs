@@ -33,7 +33,7 @@ async fn it_is_ready_once_it_sees_all_objects_and_alive_whatever_is_away() {
         let (_, said) = get(port, "/readyz").expect("it answers");
         let missing = ["quarantines", "quarantineclasses", "findingsources"];
         let missing = missing.map(|store| format!("the store of {store} is not listed yet")).join(", ");
-        (said == format!("[+]apiserver ok\n[-]watches {missing}\nreadyz check failed\n")).then_some(())
+        (said == format!("[+]apiserver ok\n[+]crds ok\n[-]watches {missing}\nreadyz check failed\n")).then_some(())
     })
     .await;
     assert_eq!(get(port, "/livez").expect("it answers").0, 200);

@@ -56,7 +56,7 @@ async fn a_custom_resource_that_is_absent_or_of_another_version_is_named_and_the
 }
 
 /// The line that `check` names.
-fn upgraded(stack: &Stack) {
+pub fn upgraded(stack: &Stack) {
     let mut crds = Command::new(BINARY).arg("crds").stdout(Stdio::piped()).spawn().expect("it runs");
     let printed = crds.stdout.take().expect("it was asked for");
     // The tests' own hand had applied them.

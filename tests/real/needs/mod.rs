@@ -4,17 +4,21 @@
 //! |---|---|
 //! | `nothing` | nothing |
 //! | `cluster` | the API server, the custom resources, the right time |
+//! | `older` | fields that a running operator has and the custom resources lack |
 //! | `rights` | rights in the cluster |
 //! | `policy` | classes and namespaces that fit |
 //! | `aws` | identity, roles, regions, rights, groups |
 //! | `sources` | queues and what is made of their messages |
+//! | `tls` | an authority that is trusted |
 
 mod aws;
 mod cluster;
 mod nothing;
+mod older;
 mod policy;
 mod rights;
 mod sources;
+mod tls;
 
 use crate::{
     e2e::scene::Scene,

@@ -3,6 +3,7 @@
 use super::{is_untouched, needs_a_person, said};
 use crate::{
     e2e::scene::{CLAIM, Scene},
+    support::{claims::condition, wait::until},
     wire::emulator::{fail, mend},
 };
 use serde_json::json;
@@ -15,7 +16,12 @@ async fn answered(code: &str, status: u16, reason: &str, stalled: bool, advice: 
     let before = scene.changes();
     scene.class(json!({})).await;
     scene.claim(json!({})).await;
-    let claim = scene.desk.says(CLAIM, "Ready", "False", reason).await;
+    let claim = until(&format!("{CLAIM} says {reason}: {advice}"), async || {
+        let claim = scene.desk.claims.get(CLAIM).await.expect("a read");
+        let ready = condition(&claim, "Ready").filter(|ready| ready.reason == reason)?;
+        ready.message.contains(advice).then_some(claim)
+    })
+    .await;
     said(&claim, "Ready", &["ec2:DescribeInstances", code, "As AWS says", advice]);
     assert_eq!(format!("{:?}", said(&claim, "Contained", &[advice]).status), "Unknown");
     needs_a_person(&claim, stalled);
@@ -41,8 +47,8 @@ async fn a_code_that_nobody_knows_is_shown_as_aws_said_it_and_tried_again() {
 }
 
 #[tokio::test]
-async fn expired_credentials_are_told_and_renewed() {
-    answered("ExpiredToken", 400, "CredentialsUnavailable", false, "The credentials are renewed").await;
+async fn credentials_that_stay_expired_are_told_once_fresh_ones_are_refused_too() {
+    answered("ExpiredToken", 400, "CredentialsUnavailable", true, "Fresh credentials are refused, too").await;
 }
 
 #[tokio::test]

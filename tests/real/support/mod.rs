@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod excerpts;
+pub mod network;
 pub mod operator;
 pub mod process;
 mod stack;

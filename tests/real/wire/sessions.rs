@@ -9,6 +9,8 @@ use quarantine_operator::api::Reason;
 use quarantine_operator::aws::{Disposition, Place, Problem, Role, Sessions};
 use quarantine_operator::model::finding::FindingKey;
 use serde_json::json;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 const ROLE: &str = "quarantine-target";
 const EXTERNAL_ID: &str = "from-the-class";
@@ -57,6 +59,50 @@ async fn another_account_without_a_role_is_the_wrong_account() {
     assert_eq!(outline(&problem), (Disposition::Stop, Reason::WrongAccount));
     assert!(problem.message.contains(&own) && problem.message.contains(&other), "{problem}");
     assert!(problem.message.contains("assumeRole.roleName"), "{problem}");
+}
+
+#[tokio::test]
+async fn an_expired_session_is_tried_once_more_with_fresh_credentials_before_a_clock_is_blamed() {
+    const CALL: &str = "DescribeSecurityGroups";
+    for code in ["RequestExpired", "ExpiredToken", "ExpiredTokenException"] {
+        let id = fresh_id();
+        let fetched = Arc::new(AtomicUsize::new(0));
+        let provider = Counted { account: id.clone(), fetched: fetched.clone() };
+        let sessions = Sessions::new(config(&endpoint(), provider).await);
+        let ec2 = sessions.ec2(&place(&id)).await.unwrap();
+        let fetched = || fetched.load(Ordering::SeqCst);
+        let refuse = |times| fail(&id, CALL, json!({"code": code, "status": 400, "times": times}));
+        assert_eq!(fetched(), 1);
+        refuse(1);
+        let once = ec2.groups_named("any").await.unwrap_err();
+        assert_eq!(outline(&once), (Disposition::Retry, Reason::CredentialsUnavailable), "{once}");
+        ec2.groups_named("any").await.expect("the fresh credentials are taken");
+        assert_eq!(fetched(), 2, "{code}");
+        refuse(3);
+        assert_eq!(ec2.groups_named("any").await.unwrap_err(), once);
+        let twice = ec2.groups_named("any").await.unwrap_err();
+        assert_eq!(outline(&twice), (Disposition::Stop, Reason::CredentialsUnavailable), "{twice}");
+        assert!(twice.message.contains("Check the clock of the operator's node"), "{twice}");
+        assert_eq!(ec2.groups_named("any").await.unwrap_err(), twice, "it reads the same at each look");
+        assert_eq!(fetched(), 3, "{code}");
+    }
+}
+
+/// Gives an account's credentials, and counts how often.
+#[derive(Debug)]
+struct Counted {
+    account: String,
+    fetched: Arc<AtomicUsize>,
+}
+
+impl ProvideCredentials for Counted {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        self.fetched.fetch_add(1, Ordering::SeqCst);
+        future::ProvideCredentials::ready(Ok(credentials(&self.account)))
+    }
 }
 
 #[tokio::test]
