@@ -5,7 +5,7 @@ use super::{
     Event, Existing, Fate, InstanceFacts, Plan, Source, Step, Understood, Unreadable, echo,
     make::{quarantine_name, source_label},
     parse,
-    plan::{plan, wanted},
+    plan::{plan, pressed, wanted},
     source::place,
 };
 use crate::{
@@ -69,7 +69,7 @@ impl Desk<'_> {
                 Ok(handled) => return handled,
                 Err(error) if error.is_conflict() => {}
                 Err(error) if error.is_refusal() && self.may_create().await.is_ok() => {
-                    return self.put_off(message, &error).await;
+                    return self.put_off(message, &event, &error).await;
                 }
                 Err(error) => return Handled::Blocked(error),
             }
@@ -78,9 +78,13 @@ impl Desk<'_> {
     }
 
     /// The API server takes Quarantines of this source, but not the one of this message: it must hold up no other.
-    async fn put_off(&self, message: &QueueMessage, error: &Error) -> Handled {
+    async fn put_off(&self, message: &QueueMessage, event: &Event, error: &Error) -> Handled {
         let said = format!("Nothing can be made of message {}, which waits: {error}", message.id);
         self.say(EventType::Warning, Reason::TemplateRefused, named("Message", &message.id), &said).await;
+        if message.receives <= 1 {
+            let name = self.source.name_any();
+            self.note_on(&pressed(&self.as_planned(&name), event), &said).await;
+        }
         Handled::Later
     }
 
@@ -91,7 +95,7 @@ impl Desk<'_> {
         counters: &mut Counters,
     ) -> Result<Handled, Error> {
         let name = self.source.name_any();
-        let source = Source { name: &name, spec: &self.source.spec, own_action: self.own_action };
+        let source = self.as_planned(&name);
         let (facts, seen) = self.look(&source, event).await?;
         let Plan { steps, fate } = plan(&source, event, &facts, self.context.now());
         let mut settled = true;
@@ -103,6 +107,10 @@ impl Desk<'_> {
             Fate::Delete(understood) if settled => Handled::Delete(understood),
             Fate::Delete(_) | Fate::Keep => Handled::Later,
         })
+    }
+
+    fn as_planned<'s>(&'s self, name: &'s str) -> Source<'s> {
+        Source { name, spec: &self.source.spec, own_action: self.own_action }
     }
 
     /// What is known of each instance, from the API server itself: a store may be older than the last release.

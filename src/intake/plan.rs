@@ -105,6 +105,11 @@ pub fn wanted<'a>(source: &Source<'_>, event: &'a Event) -> Vec<&'a NamedInstanc
     sort(source, event).wanted.into_iter().map(|wanted| wanted.instance).collect()
 }
 
+/// The findings of which a person asked that their instances be cut off.
+pub fn pressed(source: &Source<'_>, event: &Event) -> Vec<FindingReference> {
+    sort(source, event).wanted.iter().flat_map(|wanted| wanted.told(source)).collect()
+}
+
 /// Plans what is made of an event. `facts` are those of the instances that [`wanted`] names, by id.
 pub fn plan(source: &Source<'_>, event: &Event, facts: &BTreeMap<String, InstanceFacts>, now: Timestamp) -> Plan {
     let Sorted { wanted, places: _, said: mut steps } = sort(source, event);

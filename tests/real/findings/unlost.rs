@@ -1,6 +1,6 @@
 //! Messages that must neither be lost nor hold others up, though something stands in the way of just them.
 
-use super::stage::{ACTION, EXTERNAL_ID, Queue, ROLE};
+use super::stage::{ACTION, EXTERNAL_ID, Queue, ROLE, finding, finding_id};
 use crate::{
     e2e::scene::Scene,
     support::{
@@ -53,6 +53,8 @@ async fn what_the_own_action_sent_is_not_taken_for_another_ones_while_the_operat
 async fn a_message_whose_quarantine_is_refused_holds_up_no_other_and_is_made_once_it_is_not() {
     let scene = Scene::with(&[&["web"]]).await;
     scene.class(json!({})).await;
+    let hub = Hub::of(&scene.account.id).await;
+    hub.import([finding(&hub, &scene, "two")]);
     let queue = Queue::of(&scene).await;
     queue.read_by_source(json!({})).await;
     queue.says("True", "Receiving").await;
@@ -69,6 +71,11 @@ async fn a_message_whose_quarantine_is_refused_holds_up_no_other_and_is_made_onc
                 && event.note.as_ref().is_some_and(|note| note.contains("refused by a test"))
         };
         all.iter().any(says).then_some(())
+    })
+    .await;
+    until("the person who pressed reads it on the finding", async || {
+        let note = hub.read(&finding_id(&scene, "two"))["Note"]["Text"].clone();
+        note.as_str().is_some_and(|note| note.contains("refused by a test")).then_some(())
     })
     .await;
     queue.send(&queue.pressed("one", &scene.instance, Timestamp::now())).await;
