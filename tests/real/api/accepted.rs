@@ -26,6 +26,7 @@ async fn an_isolation_group_is_all_that_a_class_needs() {
         "securityGroup": {"id": "sg-0123456789abcdef0"},
         "protected": {},
         "allowSelf": false,
+        "allowRouters": false,
         "maxActive": 100,
         "releaseApproval": "WhenUnusual",
     });

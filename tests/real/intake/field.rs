@@ -168,6 +168,11 @@ async fn case_08_a_misspelt_type_with_a_bare_id_is_told_by_name() {
 }
 
 #[tokio::test]
+async fn case_11_ids_that_are_none_are_told_in_an_event_that_the_api_server_takes() {
+    is_ignored("11-non-ascii-ids.json", "names no EC2 instance").await;
+}
+
+#[tokio::test]
 async fn case_18_an_sns_envelope_says_what_to_change_in_aws() {
     is_a_dead_letter("18-sns-envelope.json", "raw message delivery").await;
 }
