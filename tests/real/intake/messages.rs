@@ -4,8 +4,6 @@ use crate::findings::stage::Queue;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-const OCSF: &str = include_str!("../../../src/intake/fixtures/ocsf-imported-v2.json");
-
 /// How a burst is made up.
 #[derive(Clone, Copy)]
 pub struct Recipe {
@@ -75,7 +73,12 @@ fn garbage(number: usize, good: &str) -> String {
     match number % 5 {
         0 => format!("not an event of anybody, number {number}"),
         1 => good.chars().take(good.chars().count() / 2).collect(),
-        2 => with_id(OCSF, number),
+        2 => {
+            // The finding without its envelope.
+            let mut event: Value = serde_json::from_str(good).expect("an event is JSON");
+            event["detail"]["number"] = json!(number);
+            event["detail"].to_string()
+        }
         3 => json!({"Type": "Notification", "MessageId": number, "Message": good}).to_string(),
         _ => {
             let mut event: Value = serde_json::from_str(good).expect("an event is JSON");
@@ -83,10 +86,4 @@ fn garbage(number: usize, good: &str) -> String {
             event.to_string()
         }
     }
-}
-
-fn with_id(event: &str, number: usize) -> String {
-    let mut event: Value = serde_json::from_str(event).expect("a fixture is JSON");
-    event["id"] = json!(number.to_string());
-    event.to_string()
 }

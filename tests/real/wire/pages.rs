@@ -76,7 +76,7 @@ async fn a_proxys_page_is_no_answer_of_aws() {
     let sessions = Sessions::new(config(&endpoint, credentials(ACCOUNT)).await);
     let problem = sessions.own_identity().await.unwrap_err();
     assert_eq!((problem.disposition, problem.reason), (Disposition::Retry, Reason::AwsUnavailable));
-    assert!(problem.message.contains("HTTP status 200, not an answer of AWS"), "{problem}");
+    assert!(problem.message.contains("HTTP status 200, an answer that can't be decoded"), "{problem}");
 }
 
 /// A server that knows who calls, and has two pages of one list.
