@@ -34,7 +34,7 @@ class Admin:
         return as_json({"status": "ok", "waiting": turns.waiting})
 
     def get_calls(self, name: str, query: dict[str, str], body: Any) -> Answer:
-        return as_json(self.calls.since(int(query.get("since", 0))))
+        return as_json(self.calls.since(int(query.get("since", 0)), query.get("account"), query.get("action")))
 
     def delete_calls(self, name: str, query: dict[str, str], body: Any) -> Answer:
         self.calls.clear()

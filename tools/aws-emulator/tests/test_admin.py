@@ -57,6 +57,23 @@ class Calls(Admin):
         answer = self.emulator.admin("GET", f"calls?since={before}")
         self.assertEqual([call["seq"] for call in answer["calls"]], [before])
 
+    def test_the_calls_of_one_account_and_action_are_read_alone(self) -> None:
+        since = self.emulator.admin("GET", "calls")["next"]
+        other = self.emulator.client("ec2", account="111122223333")
+        self.ec2.describe_vpcs()
+        other.describe_vpcs()
+        self.ec2.describe_subnets()
+
+        def read(of: str) -> list[int]:
+            return [call["seq"] - since for call in self.emulator.admin("GET", f"calls?since={since}{of}")["calls"]]
+
+        self.assertEqual(read(""), [0, 1, 2])
+        self.assertEqual(read(f"&account={ACCOUNT}"), [0, 2])
+        self.assertEqual(read("&account=111122223333"), [1])
+        self.assertEqual(read("&account=444455556666"), [])
+        self.assertEqual(read(f"&account={ACCOUNT}&action=DescribeSubnets"), [2])
+        self.assertEqual(read("&action=DescribeVpcs"), [0, 1])
+
     def test_a_dry_run_is_no_change(self) -> None:
         since = self.emulator.admin("GET", "calls")["next"]
         with self.refused("DryRunOperation", status=412):
