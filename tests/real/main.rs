@@ -18,7 +18,7 @@
 //! | `needs` | `check`: what the operator needs, made missing in turn |
 //! | `plugin` | the kubectl plugin, as it is built |
 //! | `process` | the operator as its own process: start, survival, end |
-//! | `reasons` | the reasons of docs/reasons.md that no other test meets |
+//! | `reasons` | the reasons that no other test meets |
 //! | `recovery` | the operator cut off at every single call |
 //! | `replicas` | several of them, of which one leads |
 //! | `traces` | what an operator tells a collector, and what comes of one that is away |

@@ -13,7 +13,6 @@ use clap::{Parser, Subcommand};
 use commands::api::write_api;
 use commands::bench::bench;
 use commands::check::check;
-use commands::excerpts::excerpts;
 use commands::generate::write_crds;
 use commands::image::image;
 use commands::planted::planted;
@@ -92,8 +91,6 @@ enum Command {
     Planted,
     /// Build the release image without a registry, with buildah, and run it; takes minutes
     Image,
-    /// Write docs/reasons.md anew from what kubectl describes during the tests on real parts
-    Excerpts,
 }
 
 fn main() -> ExitCode {
@@ -123,6 +120,5 @@ fn run(command: Command) -> Result<()> {
         Command::Api => write_api(),
         Command::Image => image(),
         Command::Planted => planted(),
-        Command::Excerpts => excerpts(),
     }
 }

@@ -127,7 +127,7 @@ impl Stack {
     /// Those of [`Stack::start`]; the first answer stays, so that not every test waits for the same failure.
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<Stack, String>> = OnceLock::new();
-        let options = StackOptions { audit_log: true, ..StackOptions::default() };
+        let options = StackOptions::default();
         let shared = SHARED.get_or_init(|| Self::start(options).map_err(|error| format!("{error:#}")));
         shared.as_ref().map_err(|error| anyhow!("{error}"))
     }

@@ -1,7 +1,6 @@
 //! What the tests on real parts share: the stack, one operator on it, claims, and waiting with a deadline.
 
 pub mod claims;
-pub mod excerpts;
 pub mod network;
 pub mod operator;
 pub mod process;

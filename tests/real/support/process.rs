@@ -1,6 +1,6 @@
 //! The operator as its own process, and the API server that such processes have to themselves.
 
-use super::{apply_crds, client_of, excerpts, wait::until};
+use super::{apply_crds, client_of, wait::until};
 use crate::wire::{account::REGION, emulator::endpoint};
 use serde_json::Value;
 use std::{
@@ -37,7 +37,6 @@ pub async fn fresh_ground_with(options: StackOptions) -> Stack {
     let stack = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
     let stack = stack.unwrap_or_else(|error| panic!("{error:#}"));
     apply_crds(&client_of(&stack).await).await;
-    excerpts::collect(&stack);
     stack
 }
 

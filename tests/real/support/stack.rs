@@ -1,6 +1,5 @@
 //! The stack that all tests of this process share, with the CRDs applied.
 
-use super::excerpts;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
     Api, Client, Config,
@@ -49,14 +48,8 @@ impl RunningStack {
 /// A client of the shared stack's API server, as its administrator, with the CRDs in place.
 pub async fn client() -> Client {
     static READY: OnceCell<()> = OnceCell::const_new();
-    let client = client_of(Stack::shared().unwrap_or_else(|error| panic!("{error:#}"))).await;
-    let shared = Stack::shared().unwrap_or_else(|error| panic!("{error:#}"));
-    READY
-        .get_or_init(async || {
-            apply_crds(&client).await;
-            excerpts::collect(shared);
-        })
-        .await;
+    let client = client_of(stack().0).await;
+    READY.get_or_init(async || apply_crds(&client).await).await;
     client
 }
 

@@ -5,7 +5,6 @@ pub mod bench;
 pub mod cargo;
 pub mod check;
 pub mod deny;
-pub mod excerpts;
 pub mod generate;
 pub mod image;
 pub mod lint;

@@ -10,7 +10,7 @@ use super::part::{parts, table_cell};
 const HEAD: &str = "# API reference
 
 Generated from the custom resources' schemas by `cargo xtask api`; `kubectl explain quarantine.spec` shows the same. What the
-fields do together is told in [operations.md](operations.md), every reason of a condition in [reasons.md](reasons.md).
+fields do together is told in [operations.md](operations.md), and so is [every reason of a condition](operations.md#reasons).
 
 Defaults are written in by the API server. *Bounds* are checked by it, and so are the rules below a table: the sentence is
 what it answers. A field that isn't given is left out, never null.
