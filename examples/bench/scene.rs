@@ -12,7 +12,8 @@ use kube::{
 };
 use quarantine_operator::{
     api::{Quarantine, QuarantineClass},
-    aws::{Ec2, Place, Sessions, model::Interface},
+    aws::{Ec2, Sessions},
+    model::{ec2::Interface, place::Place},
 };
 use serde_json::json;
 use std::path::PathBuf;

@@ -4,8 +4,8 @@
 //! The calls are made by tasks of their own, so an asker that is dropped takes nothing from the others. If a task dies
 //! (a panic, its runtime shut down), those whose call it was are told to try again, and the next asker starts another.
 
-use super::problem::{Disposition, Problem};
 use crate::api::Reason;
+use crate::model::problem::{Disposition, Problem};
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -5,9 +5,9 @@
 //! Sources: "Request throttling for the Amazon EC2 API" (Amazon EC2 Developer Guide); "Quotas for Security Hub CSPM" (AWS
 //! Security Hub User Guide).
 
-use super::problem::{Disposition, Problem};
 use crate::api::Reason;
 use crate::metrics::Metrics;
+use crate::model::problem::{Disposition, Problem};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,13 +1,13 @@
 //! The one way to make a call: counted, timed, logged and traced at debug, its error translated. What is called is the
 //! caller's business.
 
-use super::Problem;
 use super::budget::Budget;
 use super::fence::Fence;
 use super::renewal::{Expired, Renewal};
 use super::sdk_error::{SdkError, chain, problem_of};
 use crate::api::Reason;
 use crate::metrics::{Metrics, Outcome};
+use crate::model::problem::Problem;
 use aws_config::SdkConfig;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 use aws_sdk_ec2::operation::RequestId;

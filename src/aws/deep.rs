@@ -4,7 +4,7 @@
 //! than 8 MB of stack in a build without optimisation, and more than 0.5 MB with it; a thread has 2 MB, and where that is
 //! not enough the process ends.
 
-use super::problem::Problem;
+use crate::model::problem::Problem;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -37,7 +37,7 @@ pub async fn with_deep_stack<T: Send + 'static>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::Disposition;
+    use crate::model::problem::Disposition;
     use std::hint::black_box;
     use std::time::Duration;
 

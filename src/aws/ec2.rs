@@ -12,9 +12,12 @@ pub use dry_run::Change;
 use super::budget::Budget;
 use super::call::{Clients, Paced, Session};
 use super::convert::{ec2 as convert, required};
-use super::model::{GroupRule, Instance, Interface, SecurityGroup, TRUNK_TAG, Tags};
-use super::problem::Problem;
 use super::reads::{FILTER_VALUES, GROUPS, INTERFACES, PAGE, Reader, SharedReads};
+use crate::model::problem::Problem;
+use crate::model::{
+    Tags,
+    ec2::{GroupRule, Instance, Interface, SecurityGroup, TRUNK_TAG},
+};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::types::{Filter, ResourceType, Tag, TagSpecification};
 use futures::future::try_join_all;

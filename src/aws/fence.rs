@@ -5,8 +5,8 @@
 //! then, so that none is under way any more when the next replica may begin. What is left: a process that is frozen
 //! between its look and the sending sends when it is thawed.
 
-use super::problem::{Disposition, Problem};
 use crate::api::Reason;
+use crate::model::problem::{Disposition, Problem};
 use aws_sdk_ec2::config::interceptors::BeforeTransmitInterceptorContextRef;
 use aws_sdk_ec2::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_sdk_ec2::error::BoxError;

@@ -4,7 +4,7 @@
 //! What a `OnceCell` lacks: with it, a hundred askers of an unreachable region would wait for a hundred time-outs, one
 //! after the other.
 
-use super::Problem;
+use crate::model::problem::Problem;
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared};
 use std::collections::HashMap;

@@ -2,10 +2,6 @@
 //!
 //! | room | what happens there |
 //! |---|---|
-//! | [`model`] | instances, interfaces, groups, rules as plain types (pure) |
-//! | [`place`] | an account's region, and the role to go there with (pure) |
-//! | [`queue`] | queues and their messages as plain types (pure) |
-//! | [`problem`] | the one table from an AWS error code to what is to be done (pure) |
 //! | `sessions` | where and as whom: credentials per role, the check whose account it is |
 //! | `ec2` | the calls to EC2, one function each; `ec2::dry_run`: whether changes would be permitted |
 //! | `reads` | the reads of EC2 that all who look at the same time share |
@@ -14,9 +10,9 @@
 //! | `batch` | one call for many who ask at once |
 //! | `budget` | calls held back to what AWS takes, per account and region |
 //! | `deep` | room for answers that need a deep stack |
-//! | `convert` | the SDK's types to the plain ones and back |
+//! | `convert` | the SDK's types to those of `model`, and back |
 //! | `call` | one way to make a call: measured, logged, its error translated |
-//! | `sdk_error` | the SDK's errors to `problem` |
+//! | `sdk_error` | the SDK's errors to `model::problem` |
 //! | `fence` | nothing is changed by a replica that no longer leads |
 //! | `settings` | time-outs and attempts, with their reasons |
 //! | `transport` | the connections of changing calls: nothing of a call arrives once it was given up |
@@ -31,10 +27,6 @@ mod deep;
 mod ec2;
 mod fence;
 mod kept;
-pub mod model;
-pub mod place;
-pub mod problem;
-pub mod queue;
 mod reads;
 mod renewal;
 mod sdk_error;
@@ -46,8 +38,6 @@ mod transport;
 
 pub use ec2::{Change, Ec2};
 pub use fence::Fence;
-pub use place::{Place, Role};
-pub use problem::{Disposition, Problem};
 pub use security_hub::SecurityHub;
 pub use sessions::{Identity, Sessions};
 pub use settings::LONGEST_CHANGE;

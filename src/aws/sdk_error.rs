@@ -1,11 +1,11 @@
-//! The SDK's errors to problems: what AWS answered goes through the table in `problem`, what it didn't answer is told
+//! The SDK's errors to problems: what AWS answered goes through the table in `model::problem`, what it didn't answer is told
 //! apart here.
 //!
 //! Messages become conditions, so that they must read the same at each attempt: no request ids, no encoded texts.
 
 use super::fence::NotLeading;
-use super::problem::{Disposition, Problem};
 use crate::api::Reason;
+use crate::model::problem::{Disposition, Problem};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_ec2::error::ProvideErrorMetadata;
 pub use aws_sdk_ec2::error::SdkError;

@@ -11,11 +11,11 @@ use super::batch::Batches;
 use super::budget::Budget;
 use super::call::{Clients, Session};
 use super::convert::{finding as convert, required};
-use super::problem::{Disposition, Problem};
 use crate::api::Reason;
 use crate::model::finding::{
     CustomActionSight, Finding, FindingChange, FindingKey, Hub, Unprocessed, Workflow, of_product,
 };
+use crate::model::problem::{Disposition, Problem};
 use aws_sdk_securityhub::Client;
 use dialect::{Asff, Calls, Found, Lookups, Ocsf};
 

@@ -6,9 +6,9 @@
 
 use super::call::{Clients, Session};
 use super::convert::{missing, queue as convert};
-use super::problem::Problem;
-use super::queue::{QueueMessage, QueueSight};
 use super::settings;
+use crate::model::problem::Problem;
+use crate::model::queue::{QueueMessage, QueueSight};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,

@@ -16,7 +16,8 @@ pub mod report;
 
 use crate::{
     api::{FindingSource, Quarantine, QuarantineClass},
-    aws::{Problem, Sessions, model::Interface},
+    aws::Sessions,
+    model::{ec2::Interface, problem::Problem},
     quarantine::tags,
 };
 use futures::{StreamExt, stream};

@@ -3,7 +3,7 @@
 
 use crate::{
     api::{Quarantine, QuarantineClass, ResolvedTarget},
-    aws::Place,
+    model::place::Place,
     quarantine::{decide::admission::through_role, place},
 };
 use kube::ResourceExt;

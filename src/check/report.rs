@@ -2,7 +2,7 @@
 
 use crate::{
     api::{InterfaceState, InterfaceStatus, Quarantine},
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::{named_instance, tags},
 };
 use kube::ResourceExt;
@@ -222,7 +222,7 @@ fn name(claim: &Quarantine) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::model::Tags;
+    use crate::model::Tags;
 
     fn tagged(tags: &[(&str, &str)]) -> Picture {
         let tags: Tags =

@@ -3,7 +3,8 @@
 
 use crate::{
     api::CustomAction,
-    aws::{Place, Problem, SecurityHub},
+    aws::SecurityHub,
+    model::{place::Place, problem::Problem},
 };
 
 /// `arn:<partition>:securityhub:<region>:<account>:action/custom/<id>`, as AWS makes it of the id.

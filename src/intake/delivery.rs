@@ -8,7 +8,10 @@
 
 use crate::{
     api::Reason,
-    aws::{Disposition, Problem, queue::QueueSight},
+    model::{
+        problem::{Disposition, Problem},
+        queue::QueueSight,
+    },
 };
 use serde_json::Value;
 

@@ -10,8 +10,11 @@ use super::{
 };
 use crate::{
     api::{AUTOMATIC_ANNOTATION, Counters, FindingReference, FindingSource, Quarantine, Reason, Time},
-    aws::{Disposition, Problem, queue::QueueMessage},
-    model::text::plain,
+    model::{
+        problem::{Disposition, Problem},
+        queue::QueueMessage,
+        text::plain,
+    },
     quarantine::{
         Context, Error, in_time, tell,
         world::{Addressee, Saying},

@@ -12,8 +12,12 @@ use super::{
 };
 use crate::{
     api::{Counters, FindingSource, Reason},
-    aws::{Disposition, Problem, Sqs, queue::QueueMessage},
+    aws::Sqs,
     metrics::Metrics,
+    model::{
+        problem::{Disposition, Problem},
+        queue::QueueMessage,
+    },
     quarantine::{Context, Error, origin::is_made_by, waits_for_a_person, waits_for_room_of_source},
 };
 use futures::{FutureExt as _, future::join_all};

@@ -2,7 +2,10 @@
 
 use crate::{
     api::{Condition, ConditionStatus, ConditionType, Counters, FindingSource, FindingSourceStatus, Reason, Time},
-    aws::{Disposition, Problem, queue::QueueSight},
+    model::{
+        problem::{Disposition, Problem},
+        queue::QueueSight,
+    },
 };
 use kube::ResourceExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};

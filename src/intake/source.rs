@@ -8,8 +8,13 @@ use super::{
 };
 use crate::{
     api::{Counters, CustomAction, DeletionPolicy, FindingSource, FindingSourceSpec, FindingSourceStatus, Time},
-    aws::{Identity, Place, Problem, Role, Sqs, queue::QueueSight},
+    aws::{Identity, Sqs},
     metrics::QueueDepth,
+    model::{
+        place::{Place, Role},
+        problem::Problem,
+        queue::QueueSight,
+    },
     quarantine::{Context, Error, in_time},
 };
 use kube::{

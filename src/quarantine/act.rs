@@ -8,10 +8,7 @@ use super::{
     tell::tell,
     world::{Action, ActionKind, Outcomes, Sight, World},
 };
-use crate::{
-    api::ResolvedTarget,
-    aws::{Ec2, Problem},
-};
+use crate::{api::ResolvedTarget, aws::Ec2, model::problem::Problem};
 use futures::future::join_all;
 
 /// Does the recorded actions. None: nothing is left that another round would have to look at.

@@ -11,8 +11,12 @@ use super::{
 };
 use crate::{
     api::{ManagedGroup, ManagedSecurityGroup, QuarantineClass, QuarantineClassStatus, Reason, ResolvedTarget},
-    aws::{Disposition, Ec2, Problem, model::Tags},
-    model::text::count,
+    aws::Ec2,
+    model::{
+        Tags,
+        problem::{Disposition, Problem},
+        text::count,
+    },
 };
 use kube::{Api, ResourceExt, api::PostParams};
 

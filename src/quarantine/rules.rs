@@ -2,7 +2,7 @@
 
 use crate::{
     api::ManagedSecurityGroup,
-    aws::model::{GroupRule, Peer, SecurityGroup},
+    model::ec2::{GroupRule, Peer, SecurityGroup},
 };
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,7 @@
 //! holds the record. A tag's value has at most 256 characters ("Tag restrictions", Amazon EC2 User Guide), so the list
 //! of groups goes into as many parts as it needs.
 
-use crate::{api::InterfaceStatus, aws::model::Tags};
+use crate::{api::InterfaceStatus, model::Tags};
 
 const PREFIX: &str = "quarantine-operator.dev/";
 const ORIGINALS: &str = "quarantine-operator.dev/original-groups";

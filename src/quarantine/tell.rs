@@ -11,8 +11,12 @@ use super::{
 };
 use crate::{
     api::Reason,
-    aws::{Place, Problem, SecurityHub, problem::Disposition},
-    model::finding::{Finding, FindingChange, FindingKey},
+    aws::SecurityHub,
+    model::{
+        finding::{Finding, FindingChange, FindingKey},
+        place::Place,
+        problem::{Disposition, Problem},
+    },
 };
 use futures::future::join_all;
 use std::{collections::BTreeMap, time::Duration};

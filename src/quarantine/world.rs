@@ -9,12 +9,13 @@ use crate::{
         ConditionStatus, FindingReference, InstanceTarget, InterfaceStatus, Quarantine, QuarantineClass,
         QuarantineStatus, Reason, ResolvedTarget,
     },
-    aws::{
-        Place,
-        model::{Instance, Interface, SecurityGroup, Tags},
+    model::{
+        Tags,
+        ec2::{Instance, Interface, SecurityGroup},
+        finding::{Finding, Workflow},
+        place::Place,
         problem::Problem,
     },
-    model::finding::{Finding, Workflow},
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};

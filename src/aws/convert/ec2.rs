@@ -1,8 +1,11 @@
-//! EC2's types to `model`, and the few that go the other way.
+//! EC2's types to `model::ec2`, and the few that go the other way.
 
 use super::required;
-use crate::aws::model::{GroupRule, Instance, InstanceState, Interface, InterfaceKind, Peer, SecurityGroup, Tags};
-use crate::aws::problem::Problem;
+use crate::model::problem::Problem;
+use crate::model::{
+    Tags,
+    ec2::{GroupRule, Instance, InstanceState, Interface, InterfaceKind, Peer, SecurityGroup},
+};
 use aws_sdk_ec2::types as sdk;
 use std::collections::BTreeMap;
 
@@ -180,7 +183,7 @@ fn tags(given: &[sdk::Tag]) -> Tags {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::aws::Disposition;
+    use crate::model::problem::Disposition;
 
     fn rule(protocol: &str, ports: Option<(i32, i32)>, peer: Peer) -> GroupRule {
         GroupRule { protocol: protocol.to_owned(), ports, peer }

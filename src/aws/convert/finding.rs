@@ -1,7 +1,6 @@
 //! Security Hub's types to `model::asff`, which reads them, and back. What a finding means for a claim is decided elsewhere.
 
 use super::required;
-use crate::aws::problem::Problem;
 use crate::model::asff::{
     Asff, AsffNote, AsffResource, AsffSeverity, AsffWorkflow, Details, InstanceDetails, ProductFields,
 };
@@ -9,6 +8,7 @@ use crate::model::finding::{
     CustomActionSight, Finding, FindingChange, FindingKey, NOTE_AUTHOR, SampleMark, Unprocessed, Workflow,
 };
 use crate::model::json::{AtMost, Object};
+use crate::model::problem::Problem;
 use aws_sdk_securityhub::types as sdk;
 use std::collections::BTreeMap;
 

@@ -6,8 +6,8 @@ pub mod finding;
 pub mod ocsf;
 pub mod queue;
 
-use super::problem::{Disposition, Problem};
 use crate::api::Reason;
+use crate::model::problem::{Disposition, Problem};
 
 pub fn required(what: &str, value: Option<&str>) -> Result<String, Problem> {
     value.map(str::to_owned).ok_or_else(|| missing(what))

@@ -1,9 +1,9 @@
-//! The newer Security Hub's types to `aws::finding`, and back. What is read of a finding stands in `aws::ocsf`.
+//! The newer Security Hub's types to `model::finding`, and back. What is read of a finding stands in `model::ocsf`.
 
 use super::required;
-use crate::aws::problem::Problem;
 use crate::model::finding::{Finding, FindingKey, Unprocessed};
 pub use crate::model::ocsf::status_id;
+use crate::model::problem::Problem;
 use aws_sdk_securityhub::types as sdk;
 use aws_smithy_types::{Document, Number};
 use serde_json::Value;

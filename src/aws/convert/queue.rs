@@ -1,8 +1,8 @@
-//! SQS' types to `aws::queue`. What a message says is not looked at.
+//! SQS' types to `model::queue`. What a message says is not looked at.
 
 use super::{missing, required};
-use crate::aws::problem::Problem;
-use crate::aws::queue::{DeadLetters, QueueMessage, QueueSight};
+use crate::model::problem::Problem;
+use crate::model::queue::{DeadLetters, QueueMessage, QueueSight};
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 use jiff::Timestamp;
 use serde_json::Value;

@@ -5,9 +5,12 @@ use super::{Ec2, RuleChange};
 use crate::api::Reason;
 use crate::aws::call::Paced;
 use crate::aws::convert::ec2 as convert;
-use crate::aws::model::{GroupRule, Interface, Peer, Tags};
-use crate::aws::problem::{Disposition, Problem};
 use crate::aws::reads::INTERFACES;
+use crate::model::problem::{Disposition, Problem};
+use crate::model::{
+    Tags,
+    ec2::{GroupRule, Interface, Peer},
+};
 use aws_sdk_ec2::operation::modify_network_interface_attribute::builders::ModifyNetworkInterfaceAttributeFluentBuilder;
 use aws_sdk_ec2::types::{ResourceType, Tag, TagSpecification};
 

@@ -1,7 +1,6 @@
 //! The calls for findings, in the two forms that they have: Security Hub CSPM's, in ASFF, and the newer Security Hub's, in
 //! OCSF. What is the same for both (pages, batches, quotas, what is left undone) stands here once.
 
-use crate::aws::Problem;
 use crate::aws::batch::Batched;
 use crate::aws::budget::Budget;
 use crate::aws::call::Session;
@@ -9,6 +8,7 @@ use crate::aws::convert::{finding as asff, ocsf};
 use crate::aws::deep::with_deep_stack;
 use crate::aws::settings;
 use crate::model::finding::{Finding, FindingChange, FindingKey, Unprocessed};
+use crate::model::problem::Problem;
 use aws_sdk_securityhub::Client;
 use serde_json::Value;
 use std::collections::HashMap;

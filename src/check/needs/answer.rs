@@ -1,8 +1,8 @@
 //! What was asked, what came of it, and how that is shown. Pure.
 
 use crate::{
-    aws::{Disposition, Problem},
     check::report::Outcome,
+    model::problem::{Disposition, Problem},
 };
 use serde::Serialize;
 use std::fmt;

@@ -6,13 +6,15 @@ use super::{
 };
 use crate::{
     api::{FindingSource, QuarantineClass},
-    aws::{
-        Change, Ec2, Identity, Place, Problem, Sessions,
-        model::{Interface, Peer, SecurityGroup},
-    },
+    aws::{Change, Ec2, Identity, Sessions},
     check::places::Home,
     intake::{custom_action_arn, place_of},
-    model::finding::FindingKey,
+    model::{
+        ec2::{Interface, Peer, SecurityGroup},
+        finding::FindingKey,
+        place::Place,
+        problem::Problem,
+    },
     quarantine::{rules, tags},
 };
 use kube::ResourceExt;

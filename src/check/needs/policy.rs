@@ -4,9 +4,9 @@
 use super::answer::Answer;
 use crate::{
     api::{DEFAULT_CLASS_ANNOTATION, FindingSource, QuarantineClass},
-    aws::{Place, model::SecurityGroup, queue::QueueSight},
     check::places::Home,
     intake::delivery,
+    model::{ec2::SecurityGroup, place::Place, queue::QueueSight},
     quarantine::{
         decide::{admission::through_role, target::hub_role},
         place,

@@ -3,8 +3,11 @@
 use super::draft::Draft;
 use crate::{
     api::{InstanceTarget, Reason},
-    aws::problem::{Disposition, Problem},
-    model::{finding::Finding, instance::NamedInstance},
+    model::{
+        finding::Finding,
+        instance::NamedInstance,
+        problem::{Disposition, Problem},
+    },
     quarantine::world::Saying,
 };
 

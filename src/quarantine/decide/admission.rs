@@ -6,8 +6,8 @@
 use super::target::{self, Named};
 use crate::{
     api::{AdmittedGroup, QuarantineClass, Reason, ResolvedTarget},
-    aws::{
-        model::Instance,
+    model::{
+        ec2::Instance,
         problem::{Disposition, Problem},
     },
     quarantine::world::{ClassSight, Facts, Room, View},

@@ -5,8 +5,10 @@
 
 use crate::{
     api::MOST_INTERFACES,
-    aws::model::{InstanceState, Interface, InterfaceKind, TRUNK_TAG},
-    model::text::count,
+    model::{
+        ec2::{InstanceState, Interface, InterfaceKind, TRUNK_TAG},
+        text::count,
+    },
     quarantine::world::{Facts, View},
 };
 use std::collections::BTreeSet;

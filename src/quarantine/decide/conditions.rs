@@ -6,7 +6,7 @@
 use super::draft::Draft;
 use crate::{
     api::{Condition, ConditionStatus, ConditionType, Reason},
-    aws::problem::{Disposition, Problem},
+    model::problem::{Disposition, Problem},
 };
 
 /// What one condition is to say.

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     api::{ADOPT_ANNOTATION, ConditionType, InterfaceState, InterfaceStatus, Reason, RecordSource},
-    aws::{
-        model::Interface,
+    model::{
+        ec2::Interface,
         problem::{Disposition, Problem},
+        text,
     },
-    model::text,
     quarantine::{
         tags,
         world::{Action, ActionKind, Again, Facts, View},

@@ -2,8 +2,7 @@
 
 use crate::{
     api::{QuarantineStatus, RECONCILE_ANNOTATION, Reason, Time},
-    aws::problem::Problem,
-    model::text,
+    model::{problem::Problem, text},
     quarantine::world::{Action, Again, Decision, Facts, FinalizerStep, Hold, Note, Outcomes, World},
 };
 use jiff::{SignedDuration, Timestamp};

@@ -2,10 +2,10 @@
 
 use crate::{
     api::Reason,
-    aws::problem::{Disposition, Problem},
     model::{
         finding::{Finding, FindingChange, Hub, InProgress, NOTE_AUTHOR, Workflow},
         ocsf::{Left, comment},
+        problem::{Disposition, Problem},
     },
     quarantine::world::Saying,
 };

@@ -15,8 +15,7 @@ use crate::{
         ConditionStatus, ConditionType, FindingReference, FindingStatus, InstanceTarget, InterfaceState,
         QuarantineClass, Reason, ReleasePolicy, SecurityHub, Time, WorkflowStatus,
     },
-    aws::{Place, problem::Problem},
-    model::{finding::Workflow, text},
+    model::{finding::Workflow, place::Place, problem::Problem, text},
     quarantine::world::{Action, ActionKind, Addressee, Again, FinalizerStep, Saying},
 };
 use std::{collections::BTreeMap, time::Duration};

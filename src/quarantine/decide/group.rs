@@ -10,7 +10,7 @@ use crate::{
         AdmittedGroup, ConditionType, InterfaceState, InterfaceStatus, ManagedGroup, ManagedSecurityGroup,
         QuarantineStatus, Reason,
     },
-    aws::problem::{Disposition, Problem},
+    model::problem::{Disposition, Problem},
     quarantine::{
         rules::{self, Leaks},
         tags,

@@ -6,8 +6,10 @@
 use super::{draft::Draft, group};
 use crate::{
     api::{GroupStatus, MOST_RULES, ManagedSecurityGroup, Reason},
-    aws::model::{GroupRule, Peer, SecurityGroup},
-    model::text::bounded,
+    model::{
+        ec2::{GroupRule, Peer, SecurityGroup},
+        text::bounded,
+    },
     quarantine::{rules, world::View},
 };
 use std::collections::BTreeSet;

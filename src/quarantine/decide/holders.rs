@@ -14,8 +14,8 @@ use crate::{
         ConditionStatus, ConditionType, FINALIZER, HeldBy, InterfaceState, InterfaceStatus, Mode, Quarantine,
         QuarantineClass, Reason,
     },
-    aws::{
-        model::Interface,
+    model::{
+        ec2::Interface,
         problem::{Disposition, Problem},
     },
     quarantine::world::{Facts, Holder, View},

@@ -3,7 +3,7 @@
 use super::draft::{Draft, since};
 use crate::{
     api::{FINALIZER, InterfaceState, InterfaceStatus, Time},
-    aws::{model::Interface, problem::Problem},
+    model::{ec2::Interface, problem::Problem},
     quarantine::world::{ActionKind, Again},
 };
 use jiff::{SignedDuration, Timestamp};

@@ -48,7 +48,7 @@ use crate::{
         ConditionStatus, ConditionType, FINALIZER, FindingReference, InterfaceState, QuarantineStatus, Reason,
         ResolvedTarget,
     },
-    aws::problem::{Disposition, Problem},
+    model::problem::{Disposition, Problem},
 };
 use conditions::{Aspect, Progress, Verdict, conclude};
 use draft::Draft;

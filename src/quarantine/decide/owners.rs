@@ -3,8 +3,7 @@
 use super::conditions::Aspect;
 use crate::{
     api::Reason,
-    aws::model::{Instance, Tags},
-    model::text::count,
+    model::{Tags, ec2::Instance, text::count},
     quarantine::world::View,
 };
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     api::{InterfaceStatus, Reason, RecordSource},
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::{tags, world::View},
 };
 use std::{collections::BTreeMap, time::Duration};

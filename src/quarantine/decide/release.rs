@@ -13,11 +13,11 @@ use crate::{
         ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, MissingGroups, RELEASE_ANNOTATION, Reason,
         RecordSource, ReleaseApproval, ReleasePolicy, Time,
     },
-    aws::{
-        model::Interface,
+    model::{
+        ec2::Interface,
         problem::{Disposition, Problem},
+        text,
     },
-    model::text,
     quarantine::world::{Action, ActionKind, Again, View},
 };
 use std::time::Duration;

@@ -8,11 +8,11 @@ use super::{
 };
 use crate::{
     api::{ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Mode, Reason, RecordSource},
-    aws::{
-        model::InstanceState,
+    model::{
+        ec2::InstanceState,
         problem::{Disposition, Problem},
+        text,
     },
-    model::text,
     quarantine::{
         tags,
         world::{ActionKind, View},

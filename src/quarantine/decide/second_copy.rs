@@ -4,7 +4,7 @@
 use super::{draft::Draft, holders, interface, release};
 use crate::{
     api::{InterfaceState, InterfaceStatus},
-    aws::model::{Interface, Tags},
+    model::{Tags, ec2::Interface},
     quarantine::{
         tags,
         world::{Action, ActionKind, Again, Holder, View},

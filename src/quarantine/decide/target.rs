@@ -6,14 +6,12 @@
 use super::admission::{self, allow_account, allow_namespace};
 use crate::{
     api::{FindingReference, FindingTarget, QuarantineClass, Reason, RecordState},
-    aws::{
-        Place, Role,
-        problem::{Disposition, Problem},
-    },
     model::{
         arn::{Arn, is_account_id},
         finding::{Finding, Workflow, of_product},
         instance::NamedInstance,
+        place::{Place, Role},
+        problem::{Disposition, Problem},
     },
     quarantine::world::Facts,
 };

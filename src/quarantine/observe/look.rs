@@ -2,12 +2,13 @@
 
 use crate::{
     api::{AdmittedGroup, Mode, Reason, ResolvedTarget},
-    aws::{
-        Ec2, Place, Problem, Role,
-        model::{InterfaceKind, Peer, SecurityGroup},
-        place::SESSION_NAME,
+    aws::Ec2,
+    model::{
+        ec2::{InterfaceKind, Peer, SecurityGroup},
+        finding::{Finding, FindingKey},
+        place::{Place, Role, SESSION_NAME},
+        problem::Problem,
     },
-    model::finding::{Finding, FindingKey},
     quarantine::{
         context::Context,
         decide::{

@@ -1,6 +1,6 @@
 //! When to look again. Plain data: no clock.
 
-use crate::aws::problem::{Disposition, Problem};
+use crate::model::problem::{Disposition, Problem};
 use std::time::Duration;
 
 /// When to look again, unless something wakes the claim before: the soonest of what was asked for.

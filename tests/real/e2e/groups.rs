@@ -5,7 +5,7 @@ use crate::support::{
     claims::{condition, holds, status},
     wait::until,
 };
-use quarantine_operator::aws::model::{GroupRule, Peer};
+use quarantine_operator::model::ec2::{GroupRule, Peer};
 use serde_json::json;
 
 fn everywhere() -> GroupRule {

@@ -32,7 +32,7 @@ use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate};
 use kube::Api;
 use quarantine_operator::{
     api::QuarantineClass,
-    aws::model::{GroupRule, Peer},
+    model::ec2::{GroupRule, Peer},
 };
 use serde_json::json;
 use site::{ACTION, EXTERNAL_ID, FOR_MEMBERS, MEMBER_ROLE, Member, SOURCE, Site, delete_source, finding, make_action};

@@ -12,7 +12,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt};
 use quarantine_operator::{
     api::{ManagedGroup, Quarantine, QuarantineClass},
-    aws::model::{GroupRule, Peer, SecurityGroup},
+    model::ec2::{GroupRule, Peer, SecurityGroup},
 };
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@ use crate::{
     support::wait::until,
     wire::account::tags,
 };
-use quarantine_operator::aws::model::Tags;
+use quarantine_operator::model::Tags;
 
 const ORIGINALS: [&[&str]; 2] = [&["web"], &["app", "db"]];
 

@@ -10,7 +10,8 @@ use futures::future::join_all;
 use kube::{Api, ResourceExt, api::DeleteParams};
 use quarantine_operator::{
     api::{Quarantine, QuarantineClass},
-    aws::{Sessions, model::Interface},
+    aws::Sessions,
+    model::ec2::Interface,
     quarantine::tags,
 };
 use serde_json::json;

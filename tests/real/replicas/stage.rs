@@ -18,7 +18,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::Api;
-use quarantine_operator::aws::model::Interface;
+use quarantine_operator::model::ec2::Interface;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,

@@ -5,8 +5,10 @@ use super::emulator::endpoint;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_ec2::Client;
 use aws_sdk_ec2::config::{Credentials, ProvideCredentials};
-use quarantine_operator::aws::model::{Interface, Tags};
-use quarantine_operator::aws::{Ec2, Place, Sessions};
+use quarantine_operator::{
+    aws::{Ec2, Sessions},
+    model::{Tags, ec2::Interface, place::Place},
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub const REGION: &str = "eu-central-1";

@@ -8,8 +8,9 @@ use aws_sdk_ec2::Client;
 use futures::future::join_all;
 use quarantine_operator::{
     api::Reason,
-    aws::{Ec2, Place, Sessions},
+    aws::{Ec2, Sessions},
     metrics::Snapshot,
+    model::place::Place,
 };
 use serde_json::json;
 use std::time::{Duration, Instant};

@@ -2,9 +2,13 @@
 
 use super::account::{Account, owned, tags};
 use super::emulator::{calls, fail};
-use quarantine_operator::api::Reason;
-use quarantine_operator::aws::model::{GroupRule, Peer};
-use quarantine_operator::aws::{Disposition, Problem};
+use quarantine_operator::{
+    api::Reason,
+    model::{
+        ec2::{GroupRule, Peer},
+        problem::{Disposition, Problem},
+    },
+};
 use serde_json::json;
 
 const UNKNOWN_GROUP: &str = "sg-00000000000000000";

@@ -3,7 +3,10 @@
 use super::account::{Account, config, credentials, owned, place};
 use super::emulator::{calls, fail};
 use quarantine_operator::api::Reason;
-use quarantine_operator::aws::{Disposition, Problem, Sessions};
+use quarantine_operator::{
+    aws::Sessions,
+    model::problem::{Disposition, Problem},
+};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

@@ -4,11 +4,16 @@ use super::account::{Account, config, credentials, fresh_id, owned, place, tags}
 use super::emulator::{all_calls, calls, endpoint};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, future};
-use quarantine_operator::api::Reason;
-use quarantine_operator::aws::model::{GroupRule, Peer};
-use quarantine_operator::aws::queue::QueueMessage;
-use quarantine_operator::aws::{Disposition, Fence, Problem, Sessions};
-use quarantine_operator::model::finding::{FindingChange, FindingKey};
+use quarantine_operator::{
+    api::Reason,
+    aws::{Fence, Sessions},
+    model::{
+        ec2::{GroupRule, Peer},
+        finding::{FindingChange, FindingKey},
+        problem::{Disposition, Problem},
+        queue::QueueMessage,
+    },
+};
 use std::sync::Mutex;
 use std::time::{Duration, Instant, SystemTime};
 

@@ -5,11 +5,15 @@ use super::emulator::{calls, create_role, endpoint, fail};
 use super::hub::{Hub, instance, key, product};
 use aws_sdk_securityhub::types::{AwsSecurityFindingIdentifier, NoteUpdate, WorkflowStatus, WorkflowUpdate};
 use futures::future::join_all;
-use quarantine_operator::api::{Reason, RecordState, Severity};
-use quarantine_operator::aws::{Disposition, Place, Problem, Role, SecurityHub, Sessions};
-use quarantine_operator::model::{
-    finding::{Finding, FindingKey, FindingNote, InProgress, Workflow},
-    instance::NamedInstance,
+use quarantine_operator::{
+    api::{Reason, RecordState, Severity},
+    aws::{SecurityHub, Sessions},
+    model::{
+        finding::{Finding, FindingKey, FindingNote, InProgress, Workflow},
+        instance::NamedInstance,
+        place::{Place, Role},
+        problem::{Disposition, Problem},
+    },
 };
 use serde_json::{Value, json};
 

@@ -3,9 +3,13 @@
 use super::account::{REGION, tags};
 use super::emulator::{calls, fail};
 use super::hub::{Hub, key, product};
-use quarantine_operator::api::Reason;
-use quarantine_operator::aws::{Disposition, Problem};
-use quarantine_operator::model::finding::{Finding, FindingChange, FindingKey, FindingNote, NOTE_AUTHOR, Workflow};
+use quarantine_operator::{
+    api::Reason,
+    model::{
+        finding::{Finding, FindingChange, FindingKey, FindingNote, NOTE_AUTHOR, Workflow},
+        problem::{Disposition, Problem},
+    },
+};
 use serde_json::{Value, json};
 
 const UPDATE: &str = "BatchUpdateFindings";

@@ -4,10 +4,15 @@ use super::account::{REGION, config, credentials, fresh_id, place};
 use super::emulator::{calls, endpoint, fail, import_findings_v2};
 use aws_sdk_securityhub::Client;
 use futures::future::join_all;
-use quarantine_operator::api::{Reason, RecordState, Severity};
-use quarantine_operator::aws::{Disposition, SecurityHub, Sessions};
-use quarantine_operator::model::finding::{Finding, FindingChange, FindingKey, InProgress, NOTE_AUTHOR, Workflow};
-use quarantine_operator::model::ocsf::{Left, comment};
+use quarantine_operator::{
+    api::{Reason, RecordState, Severity},
+    aws::{SecurityHub, Sessions},
+    model::{
+        finding::{Finding, FindingChange, FindingKey, InProgress, NOTE_AUTHOR, Workflow},
+        ocsf::{Left, comment},
+        problem::Disposition,
+    },
+};
 use serde_json::{Value, json};
 
 const READ: &str = "GetFindingsV2";

@@ -7,7 +7,10 @@ use crate::support::{network::alone, wait::until};
 use aws_sdk_ec2::config::SharedHttpClient;
 use futures::future::join;
 use quarantine_operator::api::Reason;
-use quarantine_operator::aws::{Ec2, Problem, Sessions};
+use quarantine_operator::{
+    aws::{Ec2, Sessions},
+    model::problem::Problem,
+};
 use std::sync::mpsc;
 use std::time::Duration;
 

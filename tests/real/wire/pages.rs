@@ -3,7 +3,10 @@
 
 use super::account::{config, credentials, owned, place};
 use quarantine_operator::api::Reason;
-use quarantine_operator::aws::{Disposition, Ec2, Sessions};
+use quarantine_operator::{
+    aws::{Ec2, Sessions},
+    model::problem::Disposition,
+};
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

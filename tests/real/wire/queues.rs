@@ -5,9 +5,14 @@ use super::emulator::{calls, endpoint, fail};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{QueueAttributeName, SendMessageBatchRequestEntry};
 use jiff::Timestamp;
-use quarantine_operator::api::Reason;
-use quarantine_operator::aws::queue::{DeadLetters, QueueMessage, QueueSight};
-use quarantine_operator::aws::{Disposition, Problem, Sessions, Sqs};
+use quarantine_operator::{
+    api::Reason,
+    aws::{Sessions, Sqs},
+    model::{
+        problem::{Disposition, Problem},
+        queue::{DeadLetters, QueueMessage, QueueSight},
+    },
+};
 use serde_json::json;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -4,7 +4,7 @@ use super::account::{Account, Subnet, owned, tags};
 use super::emulator::{calls, mark_interface};
 use aws_sdk_ec2::types::{AddPrefixListEntry, IpPermission, IpRange, Ipv6Range};
 use futures::future::join_all;
-use quarantine_operator::aws::model::{GroupRule, InstanceState, InterfaceKind, Peer};
+use quarantine_operator::model::ec2::{GroupRule, InstanceState, InterfaceKind, Peer};
 use serde_json::json;
 use std::collections::BTreeSet;
 

@@ -5,9 +5,15 @@ use super::emulator::{calls, change_trust, create_role, endpoint, fail};
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, future};
 use futures::future::join_all;
-use quarantine_operator::api::Reason;
-use quarantine_operator::aws::{Disposition, Place, Problem, Role, Sessions};
-use quarantine_operator::model::finding::FindingKey;
+use quarantine_operator::{
+    api::Reason,
+    aws::Sessions,
+    model::{
+        finding::FindingKey,
+        place::{Place, Role},
+        problem::{Disposition, Problem},
+    },
+};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,18 +1,18 @@
 //! A scene in words: one claim, one class, one instance with its interfaces, and a look at it. A look goes through the
 //! rounds of a reconcile, with AWS doing what it is asked unless the scene says that it refuses.
 
-use super::looked::Looked;
-use super::speech::faults;
+use super::{looked::Looked, speech::faults};
 use crate::{
     api::{
         ClassSecurityGroup, FINALIZER, InstanceTarget, InterfaceStatus, ManagedGroup, Quarantine, QuarantineClass,
         QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
     },
-    aws::{
-        model::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup, Tags},
+    model::{
+        Tags,
+        ec2::{GroupRule, Instance, InstanceState, Interface, Peer, SecurityGroup},
+        finding::{Finding, FindingChange},
         problem::{Disposition, Problem},
     },
-    model::finding::{Finding, FindingChange},
     quarantine::{
         decide::{about::is_about, admission, decide, finding_change, target},
         world::{

@@ -10,7 +10,11 @@ use crate::wire::{
 };
 use quarantine_operator::{
     api::Reason,
-    aws::{Disposition, Place, Problem, Role, Sessions},
+    aws::Sessions,
+    model::{
+        place::{Place, Role},
+        problem::{Disposition, Problem},
+    },
 };
 use serde_json::json;
 

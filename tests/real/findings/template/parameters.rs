@@ -8,7 +8,7 @@ use crate::wire::{
     account::{Account, REGION, fresh_id},
     emulator::{read_trust, send_event},
 };
-use quarantine_operator::aws::model::Peer;
+use quarantine_operator::model::ec2::Peer;
 use serde_json::{Value, json};
 
 const ROLE: &str = "quarantine-operator";

@@ -8,7 +8,7 @@ use crate::{
         ConditionType::{Contained, Restorable},
         Reason,
     },
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::world::{ActionKind, FinalizerStep},
 };
 

@@ -7,7 +7,10 @@ use crate::{
         ConditionType::{Contained, Stalled},
         MOST_INTERFACES, Reason,
     },
-    aws::model::{Interface, InterfaceKind, TRUNK_TAG, Tags},
+    model::{
+        Tags,
+        ec2::{Interface, InterfaceKind, TRUNK_TAG},
+    },
     quarantine::decide::branches::{Branches, of_trunks},
 };
 

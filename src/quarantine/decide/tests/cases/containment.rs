@@ -8,7 +8,7 @@ use crate::{
         ConditionType::{Contained, EvidenceAtRisk, Ready, Reconciling, Restorable, Stalled, TargetResolved},
         InterfaceState, RECONCILE_ANNOTATION, Reason,
     },
-    aws::{model::InstanceState, problem::Problem},
+    model::{ec2::InstanceState, problem::Problem},
     quarantine::world::{ActionKind, FinalizerStep},
 };
 

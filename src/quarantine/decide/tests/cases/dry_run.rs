@@ -9,7 +9,7 @@ use crate::{
         ConditionType::{Contained, Ready, Stalled},
         ManagedSecurityGroup, Mode, Reason,
     },
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::world::{ActionKind, FinalizerStep},
 };
 

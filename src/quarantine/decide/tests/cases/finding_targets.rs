@@ -9,10 +9,10 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled, TargetResolved},
         FindingTarget, Reason, RecordState, SecurityHub,
     },
-    aws::problem::Problem,
     model::{
         finding::{Finding, InProgress, Workflow},
         instance::NamedInstance,
+        problem::Problem,
     },
     quarantine::{
         decide::target::{Ask, to_ask},

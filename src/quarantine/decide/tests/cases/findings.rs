@@ -11,10 +11,10 @@ use crate::{
         ConditionType::{FindingUpdated, Ready},
         FindingReference, Mode, Reason, ReleasePolicy, SecurityHub,
     },
-    aws::problem::Problem,
     model::{
         finding::{Finding, FindingNote, NOTE_AUTHOR, Workflow},
         instance::NamedInstance,
+        problem::Problem,
     },
     quarantine::{
         decide::{finding_change::change, findings::PATIENCE},

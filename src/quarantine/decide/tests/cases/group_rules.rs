@@ -9,7 +9,7 @@ use crate::{
         ConditionType::{Contained, Ready},
         IngressRule, MOST_RULES, ManagedSecurityGroup, Reason,
     },
-    aws::model::{GroupRule, Peer},
+    model::ec2::{GroupRule, Peer},
     quarantine::world::{Action, ActionKind},
 };
 

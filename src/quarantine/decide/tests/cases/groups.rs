@@ -9,7 +9,7 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled},
         IngressRule, ManagedSecurityGroup, Reason,
     },
-    aws::model::{Peer, SecurityGroup},
+    model::ec2::{Peer, SecurityGroup},
     quarantine::world::{Action, ActionKind, ClassSight},
 };
 
@@ -108,8 +108,8 @@ fn a_managed_group_is_not_used_while_its_egress_is_not_gone() {
 
 #[test]
 fn a_managed_group_that_cannot_be_made_says_why() {
-    let taken = crate::aws::problem::Problem::new(
-        crate::aws::problem::Disposition::Stop,
+    let taken = crate::model::problem::Problem::new(
+        crate::model::problem::Disposition::Stop,
         Reason::GroupNameTaken,
         "taken by another.",
     );
@@ -187,8 +187,8 @@ fn a_managed_group_in_force_that_a_read_misses_is_left_in_force_where_the_interf
 
 #[test]
 fn what_stands_in_the_way_of_a_new_group_is_said_until_it_is_gone() {
-    let taken = crate::aws::problem::Problem::new(
-        crate::aws::problem::Disposition::Stop,
+    let taken = crate::model::problem::Problem::new(
+        crate::model::problem::Disposition::Stop,
         Reason::GroupNameTaken,
         "taken by another.",
     );
@@ -217,7 +217,7 @@ fn an_open_group_is_put_on_as_declared_and_is_not_called_containment() {
         vec![cidr("0.0.0.0/1"), cidr("128.0.0.0/1")],
         vec![rule(Peer::PrefixList("pl-1".to_owned()))],
     ] {
-        let with_open = |side: fn(&mut SecurityGroup) -> &mut Vec<crate::aws::model::GroupRule>| {
+        let with_open = |side: fn(&mut SecurityGroup) -> &mut Vec<crate::model::ec2::GroupRule>| {
             scene().seen(|view| {
                 *side(&mut view.groups[0]) = open.clone();
                 view.prefix_lists = [lists.clone()].into();

@@ -8,7 +8,7 @@ use crate::{
         ConditionType::{Contained, Ready, Stalled},
         InterfaceState, Reason, Time,
     },
-    aws::problem::Problem,
+    model::problem::Problem,
     quarantine::{
         tags,
         world::{Action, ActionKind, FinalizerStep, Holder},

@@ -8,7 +8,7 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled},
         InterfaceState, RECONCILE_ANNOTATION, Reason,
     },
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::world::{ActionKind, FinalizerStep},
 };
 use std::time::Duration;

@@ -8,7 +8,7 @@ use crate::{
         ConditionType::{Contained, Ready, Reconciling, Stalled},
         InterfaceState, MissingGroups, Reason, ReleasePolicy,
     },
-    aws::problem::Problem,
+    model::problem::Problem,
     quarantine::world::{Action, ActionKind, FinalizerStep},
 };
 use std::time::Duration;

@@ -12,7 +12,7 @@ use crate::{
         Condition, ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Quarantine, QuarantineStatus,
         Reason,
     },
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::{
         decide::{decide, holders::is_driven_elsewhere},
         world::{Action, ActionKind, Again, Decision, FinalizerStep, Sight, World},

@@ -2,8 +2,9 @@
 //! rules, one instance. Nothing here knows of Quarantines.
 
 use crate::{
-    aws::{
-        model::{GroupRule, InstanceState, Interface, Peer, SecurityGroup, Tags},
+    model::{
+        Tags,
+        ec2::{GroupRule, InstanceState, Interface, Peer, SecurityGroup},
         problem::Problem,
     },
     quarantine::rules::Mend,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::{InterfaceState, InterfaceStatus, Quarantine, RELEASE_ANNOTATION, RecordSource, ReleasePolicy},
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::{
         decide::holders::named_instance,
         tags,

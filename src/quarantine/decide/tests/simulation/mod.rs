@@ -20,7 +20,10 @@ use crate::{
         InterfaceStatus, MissingGroups, Quarantine, RECONCILE_ANNOTATION, RELEASE_ANNOTATION, ReleaseApproval,
         ReleasePolicy, Time,
     },
-    aws::model::{InstanceState, Interface, Tags},
+    model::{
+        Tags,
+        ec2::{InstanceState, Interface},
+    },
     quarantine::{decide::holders::isolation_groups, tags},
 };
 use api_server::{ApiServer, CLASSES, at};

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     api::{FINALIZER, ManagedGroup, Quarantine},
-    aws::problem::Problem,
+    model::problem::Problem,
     quarantine::{
         decide::decide,
         tags,

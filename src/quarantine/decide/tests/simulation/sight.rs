@@ -7,8 +7,9 @@ use super::{
 };
 use crate::{
     api::Quarantine,
-    aws::{
-        model::{Instance, SecurityGroup, Tags},
+    model::{
+        Tags,
+        ec2::{Instance, SecurityGroup},
         problem::Problem,
     },
     quarantine::{

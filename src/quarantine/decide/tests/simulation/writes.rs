@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     api::{InterfaceState, InterfaceStatus, MissingGroups, Quarantine, RecordSource, ReleaseApproval},
-    aws::model::Interface,
+    model::ec2::Interface,
     quarantine::{
         decide::holders::named_instance,
         world::{Action, Decision, Sight, World},

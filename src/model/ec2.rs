@@ -1,6 +1,6 @@
 //! What the operator knows of EC2, in plain types: no SDK, no client. `aws::ec2` fills them, the loop reads them.
 
-pub use crate::model::Tags;
+use super::Tags;
 
 /// Set on each branch interface by the VPC resource controller of EKS ("Security groups for Pods", Amazon EKS User
 /// Guide), its value the trunk's id. Whoever may tag interfaces can write it.
