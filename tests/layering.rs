@@ -252,6 +252,13 @@ fn only_the_context_publishes_events() {
 }
 
 #[test]
+fn a_test_on_real_parts_starts_a_stack_through_the_one_gate() {
+    let starts = files("tests/real").into_iter().filter(|(_, text)| code(text).contains("Stack::start("));
+    let starts: Vec<String> = starts.map(|(name, _)| name).collect();
+    assert_eq!(starts, ["tests/real/support/own_stack.rs"]);
+}
+
+#[test]
 fn every_file_says_what_happens_in_it() {
     let silent: Vec<String> = ["src", "tests", "xtask/src", "xtask/tests"]
         .into_iter()

@@ -6,10 +6,10 @@
 //! kube-apiserver makes its own certificate at its first start; that key also signs service account tokens.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -180,7 +180,17 @@ impl ControlPlane {
             apiserver.args([format!("--audit-policy-file={AUDIT_POLICY}"), format!("--audit-log-path={AUDIT_LOG}")]);
         }
         let mut apiserver = Running::start("kube-apiserver", apiserver, &folder.join("kube-apiserver.log"))?;
-        apiserver.wait_until_ready(READY_WITHIN, || self.answers(admin, &["get", "--raw=/readyz"]))?;
+        let mut ask_again = Instant::now();
+        apiserver.wait_until_ready(READY_WITHIN, || {
+            // kubectl takes some of the time in which the API server could start, so it isn't asked over and over.
+            let asked = Instant::now();
+            if asked < ask_again || TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_err() {
+                return false;
+            }
+            let ready = self.answers(admin, &["get", "--raw=/readyz"]);
+            ask_again = Instant::now() + asked.elapsed() * 2;
+            ready
+        })?;
         self.apiserver = Some(apiserver);
         Ok(())
     }

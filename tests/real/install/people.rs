@@ -1,14 +1,14 @@
 //! What Kubernetes' own roles view, edit and admin get of Quarantines, with the controller that aggregates roles.
 
 use super::{NAMESPACE, output, render};
-use crate::support::{claims::Desk, client_of, process::fresh_ground_with, wait::until};
+use crate::support::{claims::Desk, client_of, own_stack::OwnStack, process::fresh_ground_with, wait::until};
 use std::fs;
-use xtask::{Stack, StackOptions};
+use xtask::StackOptions;
 
 const ROLES: [&str; 3] = ["view", "edit", "admin"];
 
 struct Office {
-    stack: Stack,
+    stack: OwnStack,
     desk: Desk,
 }
 

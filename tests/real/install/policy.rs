@@ -5,7 +5,7 @@
 use super::{NAMESPACE, RELEASE, render};
 use crate::{
     e2e::scene::CLAIM,
-    support::{claims::Desk, client_from, client_of, process::fresh_ground_with, wait::until},
+    support::{claims::Desk, client_from, client_of, own_stack::OwnStack, process::fresh_ground_with, wait::until},
 };
 use k8s_openapi::{
     api::core::v1::Namespace, apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition,
@@ -17,7 +17,7 @@ use kube::{
 use quarantine_operator::api::Quarantine;
 use serde_json::{Value, json};
 use std::{fs, future::Future, pin::Pin};
-use xtask::{Stack, StackOptions, kubeconfig};
+use xtask::{StackOptions, kubeconfig};
 
 /// May do everything with Quarantines and CRDs by the rights, but doesn't hold the verb.
 const CARELESS: &str = "careless";
@@ -31,7 +31,7 @@ const FLUX: &str = "system:serviceaccount:flux-system:kustomize-controller";
 const RESPONDER: &str = "responder";
 
 struct Court {
-    stack: Stack,
+    stack: OwnStack,
     desk: Desk,
 }
 

@@ -9,28 +9,27 @@ use crate::{
         claims::Desk,
         client_of,
         operator::OPERATOR_ACCOUNT,
+        own_stack::OwnStack,
         process::{Process, program},
         wait::until,
     },
 };
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, process::Command};
-use xtask::{Stack, StackOptions, tools::Tool};
+use xtask::{StackOptions, tools::Tool};
 
 /// The node of every operator here, and the instance behind it.
 pub const NODE: &str = "node-1";
 
 pub struct Site {
-    pub stack: Stack,
+    pub stack: OwnStack,
     pub scene: Scene,
 }
 
 impl Site {
     /// Nothing is installed yet. The instance has two interfaces of different groups.
     pub async fn open(options: StackOptions) -> Self {
-        let options = StackOptions { emulator: false, ..options };
-        let stack = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
-        let stack = stack.unwrap_or_else(|error| panic!("{error:#}"));
+        let stack = OwnStack::bare(options).await;
         let scene = Scene::on(Desk::open(client_of(&stack).await).await, &[&["web"], &["app", "db"]]).await;
         let site = Self { stack, scene };
         let node = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": NODE},

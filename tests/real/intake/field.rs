@@ -8,6 +8,7 @@ use crate::{
         claims::Desk,
         client_of,
         operator::OPERATOR_ACCOUNT,
+        own_stack::OwnStack,
         process::{Process, fresh_ground},
         wait::until,
     },
@@ -15,32 +16,56 @@ use crate::{
 use jiff::Timestamp;
 use quarantine_operator::api::Quarantine;
 use serde_json::{Value, json};
-use std::{fs, path::Path};
-use tokio::sync::OnceCell;
-use xtask::Stack;
+use std::{
+    fs,
+    ops::Deref,
+    path::Path,
+    sync::{Arc, Weak},
+};
+use tokio::sync::Mutex;
 
 /// The account and the instance of the fixtures; the scene's own are put in their place.
 const ACCOUNT: &str = "211122223344";
 const INSTANCE: &str = "i-0a1b2c3d4e5f60718";
 const PRODUCT: &str = "arn:aws:securityhub:eu-central-1::product/aws/guardduty";
 
-/// The API server of these tests, and the one operator on it.
-async fn ground() -> &'static (Stack, Process) {
-    static GROUND: OnceCell<(Stack, Process)> = OnceCell::const_new();
-    GROUND
-        .get_or_init(async || {
-            let stack = fresh_ground().await;
-            let operator = Process::start(&stack, OPERATOR_ACCOUNT);
-            (stack, operator)
-        })
-        .await
+/// The API server of these tests, and the one operator on it, which ends before it. They are there while a test uses them.
+struct Ground {
+    _operator: Process,
+    stack: OwnStack,
 }
 
-async fn scene() -> Scene {
-    let (stack, _) = ground().await;
-    let scene = Scene::on(Desk::open(client_of(stack).await).await, &[&["web"]]).await;
+async fn ground() -> Arc<Ground> {
+    static GROUND: Mutex<Weak<Ground>> = Mutex::const_new(Weak::new());
+    let mut ground = GROUND.lock().await;
+    if let Some(ground) = ground.upgrade() {
+        return ground;
+    }
+    let stack = fresh_ground().await;
+    let fresh = Arc::new(Ground { _operator: Process::start(&stack, OPERATOR_ACCOUNT), stack });
+    *ground = Arc::downgrade(&fresh);
+    fresh
+}
+
+/// A scene on that ground.
+struct Field {
+    scene: Scene,
+    _ground: Arc<Ground>,
+}
+
+impl Deref for Field {
+    type Target = Scene;
+
+    fn deref(&self) -> &Scene {
+        &self.scene
+    }
+}
+
+async fn scene() -> Field {
+    let ground = ground().await;
+    let scene = Scene::on(Desk::open(client_of(&ground.stack).await).await, &[&["web"]]).await;
     scene.class(json!({})).await;
-    scene
+    Field { scene, _ground: ground }
 }
 
 /// A source that takes the fixtures' action, GuardDuty's findings from Security Hub, and its own.

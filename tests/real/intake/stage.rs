@@ -11,6 +11,7 @@ use crate::{
         claims::{Desk, holds},
         client_of,
         operator::OPERATOR_ACCOUNT,
+        own_stack::OwnStack,
         process::{Process, fresh_ground},
         wait::until_within,
     },
@@ -33,7 +34,6 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
-use xtask::Stack;
 
 /// A burst may take that long on a machine that does much else.
 const PATIENCE: Duration = Duration::from_secs(480);
@@ -43,7 +43,7 @@ const VISIBILITY: u64 = 3;
 
 /// Where a burst happens. The scene's own instance isn't part of it.
 pub struct Ground {
-    stack: Mutex<Stack>,
+    stack: Mutex<OwnStack>,
     pub scene: Scene,
     instances: Vec<String>,
 }
@@ -75,7 +75,7 @@ impl Ground {
         self.stack().start_apiserver().unwrap_or_else(|error| panic!("{error:#}"));
     }
 
-    fn stack(&self) -> MutexGuard<'_, Stack> {
+    fn stack(&self) -> MutexGuard<'_, OwnStack> {
         self.stack.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,6 +8,7 @@ use crate::{
         claims::Desk,
         client_of,
         operator::OPERATOR_ACCOUNT,
+        own_stack::OwnStack,
         process::{Process, fresh_ground},
         wait::until,
     },
@@ -44,7 +45,7 @@ async fn a_deleted_crd_goes_with_everything_isolated_under_policy_retain() {
 }
 
 /// A contained instance, whose release is held because the CRD is being deleted.
-async fn deleted() -> (xtask::Stack, Process, Scene, Api<CustomResourceDefinition>) {
+async fn deleted() -> (OwnStack, Process, Scene, Api<CustomResourceDefinition>) {
     let stack = fresh_ground().await;
     let scene = Scene::on(Desk::open(client_of(&stack).await).await, &[&["web"], &["app", "db"]]).await;
     let operator = Process::start(&stack, OPERATOR_ACCOUNT);

@@ -2,6 +2,7 @@
 
 use crate::support::{
     apply_crds, client_of,
+    own_stack::OwnStack,
     process::{BINARY, ENDPOINTS, Process},
     wait::until,
 };
@@ -9,13 +10,11 @@ use std::{
     net::{TcpListener, TcpStream},
     process::Command,
 };
-use xtask::{Stack, StackOptions, http::get};
+use xtask::{StackOptions, http::get};
 
 /// An API server without the CRDs.
-async fn bare_ground() -> Stack {
-    let options = StackOptions { emulator: false, ..StackOptions::default() };
-    let stack = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
-    stack.unwrap_or_else(|error| panic!("{error:#}"))
+async fn bare_ground() -> OwnStack {
+    OwnStack::bare(StackOptions::default()).await
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use super::run::{Said, isolate, plugin, with};
 use crate::{
     e2e::scene::{CLAIM, Scene},
-    support::{claims::Desk, client, stack},
+    support::{claims::Desk, client, own_stack::OwnStack, stack},
     wire::account::REGION,
 };
 use k8s_openapi::api::core::v1::ServiceAccount;
@@ -16,7 +16,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
 };
-use xtask::{Stack, StackOptions};
+use xtask::StackOptions;
 
 const INSTANCE: &str = "i-0123456789abcdef0";
 
@@ -186,9 +186,7 @@ async fn an_api_server_that_does_not_answer_is_not_waited_for() {
 
 #[tokio::test]
 async fn a_cluster_without_the_custom_resources_is_told_from_one_without_the_object() {
-    let options = StackOptions { emulator: false, ..StackOptions::default() };
-    let bare = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
-    let bare = bare.unwrap_or_else(|error| panic!("{error:#}"));
+    let bare = OwnStack::bare(StackOptions::default()).await;
     for arguments in [&["list"][..], &["status", CLAIM], &[INSTANCE, "--region", REGION]] {
         let output = with(&bare.kubeconfig(), arguments).args(["-n", "default"]).output();
         Said::of(output.expect("it runs")).ended(1).says(&["custom resources aren't installed"]);

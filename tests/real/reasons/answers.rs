@@ -16,13 +16,14 @@ async fn answered(code: &str, status: u16, reason: &str, stalled: bool, advice: 
     let before = scene.changes();
     scene.class(json!({})).await;
     scene.claim(json!({})).await;
-    let claim = until(&format!("{CLAIM} says {reason}: {advice}"), async || {
+    // What an emulator says that answers too late on a busy machine may have the same reason, and isn't meant.
+    let claim = until(&format!("{CLAIM} says {reason}, {code}: {advice}"), async || {
         let claim = scene.desk.claims.get(CLAIM).await.expect("a read");
         let ready = condition(&claim, "Ready").filter(|ready| ready.reason == reason)?;
-        ready.message.contains(advice).then_some(claim)
+        [code, advice].iter().all(|words| ready.message.contains(words)).then_some(claim)
     })
     .await;
-    said(&claim, "Ready", &["ec2:DescribeInstances", code, "As AWS says", advice]);
+    said(&claim, "Ready", &["ec2:DescribeInstances", "As AWS says"]);
     assert_eq!(format!("{:?}", said(&claim, "Contained", &[advice]).status), "Unknown");
     needs_a_person(&claim, stalled);
     is_untouched(&scene, &claim, before).await;

@@ -138,9 +138,14 @@ async fn a_person_who_presses_on_a_finding_without_an_instance_reads_on_the_find
     let note = until("the finding says so", async || hub.read(&id)["Note"]["Text"].as_str().map(str::to_owned)).await;
     assert!(note.contains("No instance was cut off for this finding"), "{note}");
     queue.is_empty().await;
-    until("it is counted", async || (queue.status().await.counters.without_instance == 1).then_some(())).await;
+    // A message comes again whose finding could not be told in time, and is counted again.
+    until("it is counted, and told no more often", async || {
+        let counted = queue.status().await.counters.without_instance;
+        let told = calls(&scene.account.id, "BatchUpdateFindings").len();
+        (told > 0 && i64::try_from(told).expect("few") <= counted).then_some(())
+    })
+    .await;
     assert_eq!((queue.claims().await.len(), scene.changes()), (0, before));
-    assert_eq!(calls(&scene.account.id, "BatchUpdateFindings").len(), 1, "it is told once");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use super::scissors::{Cut, Scissors, aws, kubernetes};
 use super::world::World;
-use crate::support::{apply_crds, claims::Desk, client_of};
+use crate::support::{apply_crds, claims::Desk, client_of, own_stack::OwnStack};
 use crate::wire::account::{config, credentials};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use kube::{
@@ -22,7 +22,6 @@ use std::{
     time::Duration,
 };
 use tokio::runtime::{Builder, Runtime};
-use xtask::{Stack, StackOptions};
 
 /// Nothing here waits for a resync: a job that only the next look finished would count as lost.
 const RESYNC: Duration = Duration::from_secs(300);
@@ -35,13 +34,12 @@ pub struct Stage {
     pub http: SharedHttpClient,
     kubernetes: Config,
     /// Stops when it is dropped.
-    _stack: Stack,
+    _stack: OwnStack,
 }
 
 impl Stage {
     pub async fn set() -> Self {
-        let start = tokio::task::spawn_blocking(|| Stack::start(StackOptions::default()));
-        let stack = start.await.expect("the stack's start doesn't panic").unwrap_or_else(|error| panic!("{error:#}"));
+        let stack = OwnStack::with_emulator().await;
         let kubeconfig = Kubeconfig::read_from(stack.kubeconfig()).expect("the stack wrote a kubeconfig");
         let kubernetes = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         let kubernetes = kubernetes.expect("it can be read");

@@ -13,6 +13,7 @@ use quarantine_operator::{
     operate::{Candidate, Election, Operator, Settings, lease::Times},
 };
 use std::{future::pending, time::Duration};
+use tokio::sync::oneshot;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_whose_time_is_over_looks_and_neither_records_nor_changes_anything() {
@@ -31,12 +32,15 @@ async fn an_operator_whose_time_is_over_looks_and_neither_records_nor_changes_an
     let settings = Settings { resync: Duration::from_secs(1), ..Settings::default() };
     let operator = Operator::new(stage.desk.client.clone(), sessions, settings).await.expect("the API server answers");
 
-    // Held from here on, and never renewed.
-    let _leader = candidate.lead().await;
+    let (let_go, gone) = oneshot::channel::<()>();
+    let keeping = tokio::spawn(candidate.lead().await.keep(async { drop(gone.await) }));
     let running = tokio::spawn(operator.run(pending()));
     let (first, second) = claims.split_at(1);
     stage.cut_off(first).await;
     stage.desk.contained(&first[0]).await;
+    // Held from here on, and no longer renewed.
+    drop(let_go);
+    let _leader = keeping.await.expect("no panic").expect("it is held");
     until("its time is over", async || (!fence.is_open()).then_some(())).await;
 
     let log = || all_calls(&stage.account.id);

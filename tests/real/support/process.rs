@@ -1,7 +1,12 @@
 //! The operator as its own process, and the API server that such processes have to themselves.
 
-use super::{apply_crds, client_of, wait::until};
+use super::{
+    apply_crds, client_of,
+    own_stack::{OwnStack, started},
+    wait::until,
+};
 use crate::wire::{account::REGION, emulator::endpoint};
+use jiff::Timestamp;
 use serde_json::Value;
 use std::{
     fs,
@@ -24,18 +29,21 @@ pub const ENDPOINTS: [(&str, &str); 2] =
 /// The API server of such tests. One of them at a time works on it.
 pub async fn ground() -> MutexGuard<'static, Stack> {
     static GROUND: OnceCell<Mutex<Stack>> = OnceCell::const_new();
-    GROUND.get_or_init(async || Mutex::new(fresh_ground().await)).await.lock().await
+    let start = async || {
+        let stack = started(StackOptions { emulator: false, ..StackOptions::default() }).await;
+        apply_crds(&client_of(&stack).await).await;
+        Mutex::new(stack)
+    };
+    GROUND.get_or_init(start).await.lock().await
 }
 
 /// An API server of one test's own, for one that breaks it.
-pub async fn fresh_ground() -> Stack {
+pub async fn fresh_ground() -> OwnStack {
     fresh_ground_with(StackOptions::default()).await
 }
 
-pub async fn fresh_ground_with(options: StackOptions) -> Stack {
-    let options = StackOptions { emulator: false, ..options };
-    let stack = tokio::task::spawn_blocking(|| Stack::start(options)).await.expect("no panic");
-    let stack = stack.unwrap_or_else(|error| panic!("{error:#}"));
+pub async fn fresh_ground_with(options: StackOptions) -> OwnStack {
+    let stack = OwnStack::bare(options).await;
     apply_crds(&client_of(&stack).await).await;
     stack
 }
@@ -81,6 +89,19 @@ impl Process {
     pub fn of(name: &str, stack: &Stack, command: Command) -> Self {
         let log = stack.run_dir().join(format!("{name}.log"));
         Self(Running::start("the operator", command, &log).expect("the operator starts"), log)
+    }
+
+    /// When it said that for the first time, in seconds of the epoch; waits until it does.
+    pub async fn said_at(&self, words: &str) -> f64 {
+        let line = until(&format!("the operator says {words}"), async || {
+            let said = fs::read_to_string(self.log()).ok()?;
+            // The last line may still be written.
+            let mut lines = said.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            lines.find(|line| line["fields"]["message"].as_str().is_some_and(|message| message.contains(words)))
+        })
+        .await;
+        let at: Timestamp = line["timestamp"].as_str().expect("a time").parse().expect("a time");
+        at.as_microsecond() as f64 / 1e6
     }
 
     /// Waits until its log says that.

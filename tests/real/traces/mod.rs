@@ -20,6 +20,7 @@ use serde_json::{Value, json};
 use std::{net::TcpListener, process::Command};
 
 const CLAIM: &str = "web-7";
+const SWAP: &str = "ec2:ModifyNetworkInterfaceAttribute";
 
 /// A claim of an instance in this account.
 async fn claim(desk: &Desk, account: &Account) {
@@ -39,6 +40,10 @@ fn line<'a>(spans: &'a [Span], span: &'a Span) -> Vec<&'a str> {
     names
 }
 
+fn is_root(span: &Span) -> bool {
+    span.parent_span_id.is_empty()
+}
+
 #[tokio::test]
 async fn a_reconcile_is_one_trace_of_its_steps_with_each_call_in_the_step_that_made_it() {
     let stack = ground().await;
@@ -46,19 +51,20 @@ async fn a_reconcile_is_one_trace_of_its_steps_with_each_call_in_the_step_that_m
     let collector = Collector::start().await;
     fail(&account.id, "ModifyNetworkInterfaceAttribute", json!({"code": "RequestLimitExceeded", "times": 1}));
     let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "100")];
-    let mut operator = Process::start_with(&stack, &account.id, &settings);
+    let _operator = Process::start_with(&stack, &account.id, &settings);
     claim(&desk, &account).await;
     desk.contained(CLAIM).await;
-    // What is not sent yet is sent now.
-    operator.terminate();
-    assert!(operator.ended().await.success());
-
-    let spans = collector.spans();
+    // The span of a reconcile is sent last. What an operator that ends could not send in two seconds is lost.
+    let spans = until("each reconcile that swapped is traced to its end", async || {
+        let spans = collector.spans();
+        let ended = |swap: &Span| spans.iter().any(|span| is_root(span) && span.trace_id == swap.trace_id);
+        let mut swaps = spans.iter().filter(|span| span.name == SWAP).peekable();
+        (swaps.peek().is_some() && swaps.all(ended)).then_some(spans)
+    })
+    .await;
     let of = |name: &str| spans.iter().filter(|span| span.name == name).collect::<Vec<_>>();
-    let swaps = of("ec2:ModifyNetworkInterfaceAttribute");
-    assert!(!swaps.is_empty(), "{:?}", spans.iter().map(|span| line(&spans, span)).collect::<Vec<_>>());
-    for swap in &swaps {
-        assert_eq!(line(&spans, swap), ["reconciling object", "act", "ec2:ModifyNetworkInterfaceAttribute"]);
+    for swap in of(SWAP) {
+        assert_eq!(line(&spans, swap), ["reconciling object", "act", SWAP]);
         assert_eq!(swap.kind(), SpanKind::Client);
         assert_eq!(attribute(&swap.attributes, "cloud.region").as_deref(), Some(REGION));
         assert_eq!(attribute(&swap.attributes, "cloud.account.id").as_deref(), Some(&*account.id));
@@ -95,6 +101,24 @@ async fn a_call_that_aws_refuses_is_a_span_with_the_error_and_no_span_holds_a_cr
     for secret in [token, "Bearer ", "Signature="] {
         assert!(!collector.has_seen(secret), "{secret:?} was sent");
     }
+}
+
+#[tokio::test]
+async fn what_is_not_sent_yet_is_sent_when_the_operator_ends_or_it_says_that_it_could_not() {
+    let stack = ground().await;
+    let (account, desk) = (Account::fresh().await, Desk::open(client_of(&stack).await).await);
+    let collector = Collector::start().await;
+    let settings = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.endpoint), ("OTEL_BSP_SCHEDULE_DELAY", "3600000")];
+    let mut operator = Process::start_with(&stack, &account.id, &settings);
+    let target = json!({"instance": {"id": "i-0123456789abcdef0", "region": REGION}});
+    desk.claim(CLAIM, json!({"className": "nobody-made-it", "target": target})).await;
+    desk.says(CLAIM, "Ready", "False", "ClassNotFound").await;
+    assert_eq!(collector.spans(), []);
+    operator.terminate();
+    assert!(operator.ended().await.success());
+    let said = std::fs::read_to_string(operator.log()).expect("it has a log");
+    let sent = collector.spans().iter().any(|span| span.name == "reconciling object");
+    assert!(sent || said.contains("the last spans were not sent"), "{said}");
 }
 
 #[tokio::test]

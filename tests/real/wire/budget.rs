@@ -4,6 +4,7 @@ use super::{
     account::{REGION, config, credentials},
     emulator::{codes_at, throttle_at},
 };
+use crate::support::own_stack::OwnStack;
 use aws_sdk_ec2::Client;
 use futures::future::join_all;
 use quarantine_operator::{
@@ -14,7 +15,6 @@ use quarantine_operator::{
 };
 use serde_json::json;
 use std::time::{Duration, Instant};
-use xtask::{Stack, StackOptions};
 
 const ACCOUNT: &str = "444455558888";
 const SWAP: &str = "ModifyNetworkInterfaceAttribute";
@@ -34,8 +34,7 @@ async fn swap(ec2: &Ec2, interface: &str, group: &str) {
 #[tokio::test]
 async fn many_swaps_at_once_go_at_the_pace_of_aws_and_none_is_throttled() {
     // Its own: the emulator's throttles are for all accounts.
-    let stack = tokio::task::spawn_blocking(|| Stack::start(StackOptions::default())).await.expect("no panic");
-    let stack = stack.unwrap_or_else(|error| panic!("{error:#}"));
+    let stack = OwnStack::with_emulator().await;
     let endpoint = stack.aws_endpoint().expect("it has an emulator");
     let config = config(&endpoint, credentials(ACCOUNT)).await;
     let (group, interfaces) = interfaces(&Client::new(&config)).await;
