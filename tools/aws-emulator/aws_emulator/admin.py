@@ -11,7 +11,7 @@ from .call import read_body
 from .calls import CallLog
 from .faults import Fault, Faults
 from .throttles import Throttles
-from .turns import LOCK
+from .turns import LOCK, turn
 
 
 class Admin:
@@ -19,6 +19,7 @@ class Admin:
         self.calls, self.faults, self.throttles, self.access = calls, faults, throttles, access
 
     def answer(self, environ: dict[str, Any]) -> Answer:
+        turn.account = ""
         method, body = environ["REQUEST_METHOD"], read_body(environ)
         what, _, name = environ["PATH_INFO"].removeprefix("/_emulator/").partition("/")
         query = {key: values[-1] for key, values in parse_qs(environ.get("QUERY_STRING", "")).items()}

@@ -18,7 +18,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.request import Request
 from moto.core.routing import get_service_router
 from moto.core.utils import get_service_model
-from moto.iam.models import get_account_id_from
+from moto.iam import models as iam
 from werkzeug.exceptions import NotFound
 
 SCOPE = re.compile(r"Credential=([^/,\s]+)/\d+/([^/]+)/([^/]+)/aws4_request")
@@ -96,7 +96,7 @@ def read_call(environ: dict[str, Any]) -> Call:
     key, region, service = scope.groups() if scope else ("", "us-east-1", "")
     if ACCOUNT.fullmatch(key):
         environ["HTTP_X_MOTO_ACCOUNT_ID"] = key
-    account = environ.get("HTTP_X_MOTO_ACCOUNT_ID") or (get_account_id_from(key) if key else DEFAULT_ACCOUNT_ID)
+    account = environ.get("HTTP_X_MOTO_ACCOUNT_ID") or (iam.get_account_id_from(key) if key else DEFAULT_ACCOUNT_ID)
 
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     is_json = bool(target) or "json" in environ.get("CONTENT_TYPE", "")

@@ -22,7 +22,7 @@ from .calls import CallLog
 from .corrections import stacks
 from .faults import Faults
 from .throttles import Throttles
-from .turns import LOCK, called_by
+from .turns import LOCK, called_by, turn
 
 
 class Gateway:
@@ -71,6 +71,7 @@ class Gateway:
         def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
             taken["status"], taken["headers"] = int(status.split(" ", 1)[0]), headers
 
+        turn.account = call.account
         try:
             with LOCK:
                 called_by(environ.get("werkzeug.socket"))

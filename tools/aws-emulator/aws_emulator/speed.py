@@ -3,24 +3,35 @@
 Tags        moto finds those of a resource by matching a pattern against every tagged resource of the region:
             describing a thousand interfaces takes a million matches.
 Routing     for each request moto lists its own folder on disk, and all methods of the class that answers.
-Answers     for each field moto works out anew under which names it may find the value.
+Answers     for each field moto works out anew under which names it may find the value, and which of its changes apply
+            there; and XML is made by way of a parser's events.
+Sessions    for each call signed by a role's session moto looks for the key in every account and partition, several
+            times; each test has an account of its own.
+Templates   moto reads each template of a stack twice, and a parser in Python takes a quarter of a second for ours.
 Images      each new account and region starts with 1,300 public images (0.2 s), their snapshots and volumes; it
             starts with none here. RunInstances takes any image id.
 Queues      for each message received moto reads all attributes of the queue, which counts all messages three times,
             and each look at a message works out the time by way of time zones: a thousand messages take minutes.
 """
 
+import copy
 import datetime
 import functools
 import os
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
-from moto.core import responses
+import xmltodict
+import yaml
+from moto.core import responses, serialize
 from moto.core.serialize import XFormedAttributePicker
+from moto.core.utils import MISSING, get_value
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+from moto.iam import models as iam
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.sqs import models as sqs
 
@@ -31,6 +42,10 @@ def up() -> None:
     backend_for_host = functools.cache(DomainDispatcherApplication(None).get_backend_for_host)
     DomainDispatcherApplication.get_backend_for_host = lambda self, host: backend_for_host(host)
     remember_keys()
+    XFormedAttributePicker.__call__ = pick
+    serialize.EC2Serializer._serialize_body = write_xml
+    iam.get_account_id_from = remembering(iam.get_account_id_from)
+    yaml.load = copying(yaml.load)
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
     sqs.unix_time_millis = unix_time_millis
     sqs.Queue.attributes = property(functools.partial(attributes, sqs.Queue.attributes.fget))
@@ -57,6 +72,76 @@ def remember_keys() -> None:
         return known[place]
 
     XFormedAttributePicker.get_possible_keys = get_possible_keys
+
+
+def pick(self: Any, context: Any) -> Any:
+    """As moto does it, but which transformer is meant is found once for each place."""
+    value = None
+    for key in self.get_possible_keys(context):
+        found = get_value(context.obj, key, MISSING)
+        if found is not MISSING:
+            value = found
+            break
+    path = f"{context.key_path}.{context.key}"
+    ending = transformed(tuple(self.response_transformers), path)
+    return value if ending is None else self.response_transformers[ending](value)
+
+
+@functools.cache
+def transformed(endings: tuple[str, ...], path: str) -> str | None:
+    return next((ending for ending in endings if path.endswith(ending)), None)
+
+
+def write_xml(self: Any, body: Any) -> str:
+    """What xmltodict makes of it with short empty elements: an answer of EC2 has no attributes but its namespace."""
+    written = ['<?xml version="1.0" encoding="utf-8"?>\n']
+    for name, value in body.items():
+        write_element(written, name, value)
+    return "".join(written)
+
+
+def write_element(written: list[str], name: str, value: Any) -> None:
+    if isinstance(value, (list, tuple)):
+        for one in value:
+            write_element(written, name, one)
+        return
+    if not isinstance(value, dict):
+        text = "" if value is None else escape(xmltodict._convert_value_to_string(value))
+        written.append(f"<{name}>{text}</{name}>" if text else f"<{name}/>")
+        return
+    attributes = "".join(f" {key[1:]}={quoteattr(one)}" for key, one in value.items() if key.startswith("@"))
+    inner: list[str] = []
+    for key, one in value.items():
+        if not key.startswith("@"):
+            write_element(inner, key, one)
+    written.append(f"<{name}{attributes}>{''.join(inner)}</{name}>" if inner else f"<{name}{attributes}/>")
+
+
+def remembering(find: Callable[[str], str]) -> Callable[[str], str]:
+    """The account of an access key. A key that is gone is looked for anew, and so is one that was never found."""
+    known: dict[str, tuple[str, str]] = {}
+
+    def get_account_id_from(access_key: str) -> str:
+        account, partition = known.get(access_key, ("", ""))
+        if account and access_key in iam.iam_backends[account][partition].access_keys:
+            return account
+        account = find(access_key)
+        for partition in iam.PARTITION_NAMES:
+            if access_key in iam.iam_backends[account][partition].access_keys:
+                known[access_key] = account, partition
+        return account
+
+    return get_account_id_from
+
+
+def copying(load: Callable[..., Any]) -> Callable[..., Any]:
+    """What a text says, as a copy for each caller, who may change it."""
+    once = functools.lru_cache(64)(load)
+
+    def load_text(text: Any, *args: Any, **kwargs: Any) -> Any:
+        return copy.deepcopy(once(text, *args, **kwargs)) if isinstance(text, str) else load(text, *args, **kwargs)
+
+    return load_text
 
 
 def get_tags(self: Any) -> list[dict[str, str]]:

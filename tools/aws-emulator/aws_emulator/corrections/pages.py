@@ -5,6 +5,7 @@ Source: "Pagination" and "Filtering" in the Amazon EC2 API Reference and User Gu
 
 import base64
 import binascii
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -14,6 +15,7 @@ from moto.ec2.exceptions import InvalidParameterCombination, InvalidParameterVal
 from ..wildcards import pattern
 from .registry import refusal
 
+WILD = re.compile(r"[*?\\]")
 SMALLEST, LARGEST = 5, 1000
 VALUES_PER_FILTER = 200
 
@@ -61,8 +63,13 @@ def filtered(
         if len(values) > VALUES_PER_FILTER:
             raise refusal("FilterLimitExceeded", f"The maximum number of filter values is {VALUES_PER_FILTER}.")
         read = reader(name, fields)
-        patterns = [pattern(value) for value in values]
-        kept = [item for item in kept if any(p.fullmatch(text(have)) for have in read(item) for p in patterns)]
+        plain = {value for value in values if not WILD.search(value)}
+        patterns = [pattern(value) for value in values if value not in plain]
+        kept = [
+            item
+            for item in kept
+            if any(have in plain or any(p.fullmatch(have) for p in patterns) for have in map(text, read(item)))
+        ]
     return kept
 
 
