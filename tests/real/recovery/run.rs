@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 
 /// How long a job may take on a busy machine before it counts as lost. The operator's first pauses after a failure are
 /// 0.5, 1 and 2 s.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How a run went wrong.
 pub enum Failure {

@@ -3,13 +3,14 @@
 use super::{stack, stack::client};
 use kube::{
     Api, Client, ResourceExt,
-    api::{DeleteParams, ListParams},
+    api::{DeleteParams, ListParams, Patch, PatchParams},
 };
 use quarantine_operator::{
     api::{FindingSource, Quarantine},
     aws::Sessions,
     operate::{Operator, Settings},
 };
+use serde_json::json;
 use std::{sync::OnceLock, thread, time::Duration};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
@@ -40,7 +41,7 @@ pub fn operator() {
     });
 }
 
-/// What a test leaves held would be looked at for as long as the others run.
+/// What a test leaves would be looked at for as long as the others run: the load would grow with each test.
 pub fn is_over(namespace: String) {
     if let Some(over) = OVER.get() {
         // The thread goes only when the process does.
@@ -48,7 +49,7 @@ pub fn is_over(namespace: String) {
     }
 }
 
-/// Nobody waits for this, and some of it can't go: held releases, finalizers that a test left.
+/// Nobody waits for this.
 async fn clear(client: Client, mut namespaces: UnboundedReceiver<String>) {
     let sources: Api<FindingSource> = Api::all(client.clone());
     while let Some(namespace) = namespaces.recv().await {
@@ -58,5 +59,10 @@ async fn clear(client: Client, mut namespaces: UnboundedReceiver<String>) {
         }
         let claims: Api<Quarantine> = Api::namespaced(client.clone(), &namespace);
         let _ = claims.delete_collection(&DeleteParams::default(), &ListParams::default()).await;
+        // Held releases wait for people, and some finalizers are a test's own.
+        let let_go = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        for claim in claims.list(&ListParams::default()).await.into_iter().flatten() {
+            let _ = claims.patch(&claim.name_any(), &PatchParams::default(), &let_go).await;
+        }
     }
 }

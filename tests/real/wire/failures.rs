@@ -8,7 +8,8 @@ use quarantine_operator::{
     model::problem::{Disposition, Problem},
 };
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::timeout;
 
 const READ: &str = "DescribeNetworkInterfaces";
 const CHANGE: &str = "ModifyNetworkInterfaceAttribute";
@@ -60,9 +61,9 @@ async fn a_change_that_fails_inside_aws_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_change_without_an_answer_ends_before_another_operator_may_lead() {
-    let change = change(json!({"kind": "delay", "delayMs": 6_000})).await;
+    let change = change(json!({"kind": "delay", "delayMs": 60_000})).await;
     assert_eq!(outline(&change.problem), (Disposition::Retry, Reason::AwsUnavailable));
-    assert!(change.took < LEASE_MARGIN, "{:?}", change.took);
+    assert_eq!((change.made, change.sent), (false, 0), "AWS hasn't answered yet");
 }
 
 #[tokio::test]
@@ -101,7 +102,6 @@ struct Change {
     made: bool,
     /// How often the call reached AWS and was answered or cut off.
     sent: usize,
-    took: Duration,
 }
 
 /// Swaps an interface's groups while the call fails as `how` says.
@@ -111,11 +111,12 @@ async fn change(how: Value) -> Change {
     let (web, isolation) = (account.group(&subnet, "web").await, account.group(&subnet, "isolation").await);
     let interface = account.interface(&subnet, &[&web]).await;
     fail(&account.id, CHANGE, how);
-    let began = Instant::now();
-    let problem = account.ec2.set_groups(&interface, std::slice::from_ref(&isolation)).await.expect_err("a refusal");
-    let took = began.elapsed();
-    let made = account.read(&interface).await.groups == [isolation];
-    Change { problem, made, sent: calls(&account.id, CHANGE).len(), took }
+    let isolated = std::slice::from_ref(&isolation);
+    // On a busy machine both may be late, but the call's own limit still comes first.
+    let outcome = timeout(LEASE_MARGIN, account.ec2.set_groups(&interface, isolated)).await;
+    let problem = outcome.expect("it ends before another operator may lead").expect_err("a refusal");
+    let made = account.read(&interface).await.groups == isolated;
+    Change { problem, made, sent: calls(&account.id, CHANGE).len() }
 }
 
 fn outline(problem: &Problem) -> (Disposition, Reason) {
