@@ -37,7 +37,8 @@ struct Tally {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_that_dies_at_any_call_is_succeeded_by_one_that_finishes_its_job() {
-    let (by_id, managed) = tokio::join!(series(Source::Id), series(Source::Managed));
+    let (one, two) = Stage::two().await;
+    let (by_id, managed) = tokio::join!(series(one, Source::Id), series(two, Source::Managed));
     let mut sum = Tally::default();
     let mut lines = String::new();
     for (source, Tally { contain, release, runs, failures, unreached }) in [by_id, managed] {
@@ -65,8 +66,7 @@ async fn an_operator_that_dies_at_any_call_is_succeeded_by_one_that_finishes_its
 }
 
 /// Cuts at every point of both phases, in both kinds, with the isolation group from one source.
-async fn series(source: Source) -> (Source, Tally) {
-    let stage = Stage::set().await;
+async fn series(stage: Stage, source: Source) -> (Source, Tally) {
     let uncut = match run(&stage, source, Plan::default()).await {
         Ok(ran) => ran,
         Err(failure) => panic!("the uncut run: {failure}"),

@@ -38,8 +38,13 @@ pub struct Stage {
 }
 
 impl Stage {
-    pub async fn set() -> Self {
-        let stack = OwnStack::with_emulator().await;
+    /// One for each of two series that run side by side.
+    pub async fn two() -> (Self, Self) {
+        let (one, two) = OwnStack::two_with_emulators().await;
+        (Self::on(one).await, Self::on(two).await)
+    }
+
+    async fn on(stack: OwnStack) -> Self {
         let kubeconfig = Kubeconfig::read_from(stack.kubeconfig()).expect("the stack wrote a kubeconfig");
         let kubernetes = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
         let kubernetes = kubernetes.expect("it can be read");

@@ -5,7 +5,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
-    sync::OnceLock,
+    sync::{Arc, OnceLock},
     thread,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -15,26 +15,36 @@ use xtask::{Stack, StackOptions};
 pub struct OwnStack {
     // Dropped in this order.
     stack: Stack,
-    _turn: SemaphorePermit<'static>,
+    _turn: Arc<SemaphorePermit<'static>>,
 }
 
 impl OwnStack {
-    async fn of(options: StackOptions) -> Self {
-        static TURNS: OnceLock<Semaphore> = OnceLock::new();
-        let turns = TURNS.get_or_init(|| Semaphore::new(thread::available_parallelism().map_or(1, Into::into)));
-        let turn = turns.acquire().await.expect("the gate is never closed");
+    async fn of(options: StackOptions, turn: Arc<SemaphorePermit<'static>>) -> Self {
         Self { stack: started(options).await, _turn: turn }
     }
 
     /// Nothing is applied yet.
     pub async fn with_emulator() -> Self {
-        Self::of(StackOptions::default()).await
+        Self::of(StackOptions::default(), turn().await).await
+    }
+
+    /// Two in one turn: with a turn for each, the test would keep all others out for minutes where there are two cores.
+    pub async fn two_with_emulators() -> (Self, Self) {
+        let turn = turn().await;
+        let one = Self::of(StackOptions::default(), turn.clone()).await;
+        (one, Self::of(StackOptions::default(), turn).await)
     }
 
     /// Without an emulator: that of the shared stack is there. Nothing is applied yet.
     pub async fn bare(options: StackOptions) -> Self {
-        Self::of(StackOptions { emulator: false, ..options }).await
+        Self::of(StackOptions { emulator: false, ..options }, turn().await).await
     }
+}
+
+async fn turn() -> Arc<SemaphorePermit<'static>> {
+    static TURNS: OnceLock<Semaphore> = OnceLock::new();
+    let turns = TURNS.get_or_init(|| Semaphore::new(thread::available_parallelism().map_or(1, Into::into)));
+    Arc::new(turns.acquire().await.expect("the gate is never closed"))
 }
 
 /// For a stack that many tests share, and that doesn't go through the gate: it would never give its turn back.
