@@ -9,7 +9,7 @@ use super::{
 use anyhow::{Context as _, Result, bail, ensure};
 use futures::{Stream, TryStreamExt};
 use kube::api::{DeleteParams, WatchEvent, WatchParams};
-use quarantine_operator::api::{ConditionStatus, Quarantine};
+use quarantine_operator::api::Quarantine;
 use std::{
     path::Path,
     pin::pin,
@@ -163,6 +163,5 @@ async fn in_time(what: &str, awaited: impl Future<Output = Result<()>>) -> Resul
 fn contained(event: &WatchEvent<Quarantine>) -> bool {
     let (WatchEvent::Added(claim) | WatchEvent::Modified(claim)) = event else { return false };
     let said = claim.status.iter().flat_map(|status| &status.conditions);
-    claim.metadata.deletion_timestamp.is_none()
-        && said.into_iter().any(|said| said.type_ == "Contained" && said.status == ConditionStatus::True)
+    !claim.is_deleting() && said.into_iter().any(|said| said.type_ == "Contained" && said.is_true())
 }

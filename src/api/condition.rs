@@ -231,9 +231,4 @@ impl Condition {
             None => conditions.push(self),
         }
     }
-
-    /// Whether this is the condition of that type.
-    pub fn is(&self, type_: ConditionType) -> bool {
-        self.type_ == type_.to_string()
-    }
 }

@@ -4,6 +4,7 @@
 //! The field docs are the descriptions of the CRDs, written for `kubectl explain`. The CRDs in `crds/` are generated
 //! from these types by `cargo xtask crds`.
 
+mod accessors;
 mod class;
 mod condition;
 mod finding_source;
@@ -41,6 +42,9 @@ pub const GROUP: &str = "quarantine-operator.dev";
 
 /// Keeps a Quarantine that holds records until each recorded interface is accounted for.
 pub const FINALIZER: &str = "quarantine-operator.dev/restore";
+
+/// Keeps a FindingSource whose custom action goes with it until that is deleted.
+pub const SOURCE_FINALIZER: &str = "quarantine-operator.dev/custom-action";
 
 /// On a QuarantineClass: `"true"` makes it the class of Quarantines that name none.
 pub const DEFAULT_CLASS_ANNOTATION: &str = "quarantine-operator.dev/is-default-class";

@@ -2,7 +2,7 @@
 //! them. Pure.
 
 use super::report::Outcome;
-use crate::api::{FINALIZER, FindingSource, GROUP, Quarantine};
+use crate::api::{FindingSource, GROUP, Quarantine};
 use kube::ResourceExt;
 use std::fmt;
 
@@ -74,14 +74,13 @@ impl fmt::Display for Held {
 
 /// None: nothing of it is left to do.
 fn held(claim: &Quarantine) -> Option<String> {
-    let status = claim.status.as_ref();
-    let records = status.iter().flat_map(|status| &status.interfaces).filter(|record| !record.state.is_final());
+    let records = claim.records().iter().filter(|record| !record.state.is_final());
     let ids: Vec<&str> = records.map(|record| record.id.as_str()).collect();
-    if ids.is_empty() && !claim.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if ids.is_empty() && !claim.has_finalizer() {
         return None;
     }
     let name = format!("Quarantine {}/{}", claim.namespace().unwrap_or_default(), claim.name_any());
-    let instance = status.and_then(|status| status.target.as_ref()).map_or_else(
+    let instance = claim.resolved().map_or_else(
         || "an instance that it doesn't name yet".to_owned(),
         |target| format!("{} in account {}, {}", target.instance_id, target.account_id, target.region),
     );
@@ -89,7 +88,7 @@ fn held(claim: &Quarantine) -> Option<String> {
         [] => "no record of an interface, but the finalizer".to_owned(),
         ids => ids.join(", "),
     };
-    let going = if claim.metadata.deletion_timestamp.is_some() { "; it is being deleted" } else { "" };
+    let going = if claim.is_deleting() { "; it is being deleted" } else { "" };
     Some(format!("{name}: {instance}: {what}{going}"))
 }
 

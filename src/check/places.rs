@@ -56,8 +56,7 @@ struct Looks(Vec<Look>);
 
 impl Looks {
     fn add_claim(&mut self, home: &Home, classes: &[QuarantineClass], claim: &Quarantine) {
-        let status = claim.status.as_ref();
-        let resolved = status.and_then(|status| status.target.clone());
+        let resolved = claim.resolved().cloned();
         let declared = claim.spec.target.instance.as_ref().map(|instance| ResolvedTarget {
             instance_id: instance.id.clone(),
             account_id: instance.account_id.clone().unwrap_or_else(|| home.account_id.clone()),
@@ -65,7 +64,7 @@ impl Looks {
             ..ResolvedTarget::default()
         });
         let Some(target) = resolved.clone().or(declared) else { return };
-        let class = status.and_then(|status| status.class_name.as_ref()).or(claim.spec.class_name.as_ref());
+        let class = claim.class_name();
         // The class's role as it is now, else the one that was recorded: the order of a release.
         if let Some(class) = classes.iter().find(|known| Some(&known.name_any()) == class) {
             let ResolvedTarget { instance_id, account_id, region, .. } = target.clone();
@@ -74,7 +73,7 @@ impl Looks {
         if resolved.is_some() || target.account_id == home.account_id {
             self.add(target.clone());
         }
-        let records = status.iter().flat_map(|status| &status.interfaces).filter(|record| !record.state.is_final());
+        let records = claim.records().iter().filter(|record| !record.state.is_final());
         let recorded: Vec<String> = records.map(|record| record.id.clone()).collect();
         if let Some(look) = self.at(&target) {
             look.recorded.extend(recorded);
@@ -105,7 +104,7 @@ fn own_credentials(home: &Home, region: &str) -> ResolvedTarget {
 /// The regions that are named anywhere.
 fn regions<'a>(classes: &'a [QuarantineClass], claims: &'a [Quarantine]) -> impl Iterator<Item = String> + 'a {
     let of_claims = claims.iter().filter_map(|claim| {
-        let resolved = claim.status.as_ref().and_then(|status| status.target.as_ref()).map(|target| &target.region);
+        let resolved = claim.resolved().map(|target| &target.region);
         resolved.or_else(|| claim.spec.target.instance.as_ref().map(|instance| &instance.region)).cloned()
     });
     classes.iter().flat_map(|class| class.spec.regions.clone()).chain(of_claims)

@@ -3,7 +3,7 @@
 use crate::{
     api::{InterfaceState, InterfaceStatus, Quarantine},
     model::ec2::Interface,
-    quarantine::{named_instance, tags},
+    quarantine::tags,
 };
 use kube::ResourceExt;
 use std::fmt;
@@ -164,7 +164,7 @@ fn next_step(picture: &Picture, interface: &Interface) -> String {
         return "It is attached to nothing, so no Quarantine can take it over: give its groups back by hand."
             .to_owned();
     };
-    let naming = picture.claims.iter().find(|claim| named_instance(claim) == Some(instance));
+    let naming = picture.claims.iter().find(|claim| claim.instance_id() == Some(instance));
     match naming {
         Some(claim) => format!(
             "Quarantine {} names this instance but holds no record of it: its conditions say why; a running operator makes the record again from the tags.",
@@ -182,7 +182,7 @@ fn not_isolated(picture: &Picture, claim: &Quarantine) -> Vec<String> {
     let place = picture.seen.iter().find(|seen| seen.account_id == target.account_id && seen.region == target.region);
     // Said as not looked at.
     let Some(place) = place else { return Vec::new() };
-    let releasing = claim.metadata.deletion_timestamp.is_some();
+    let releasing = claim.is_deleting();
     let held = status
         .interfaces
         .iter()

@@ -59,7 +59,7 @@ fn filters(spec: &FindingSourceSpec) -> impl Iterator<Item = &FindingFilter> {
 
 /// Whether the filter may let the instance pass, as far as is known where it lies.
 fn lets_pass(filter: &FindingFilter, released: &Quarantine) -> bool {
-    let resolved = released.status.as_ref().and_then(|status| status.target.as_ref());
+    let resolved = released.resolved();
     let named = released.spec.target.instance.as_ref();
     let account = resolved.map(|target| &target.account_id).or(named.and_then(|named| named.account_id.as_ref()));
     let region = resolved.map(|target| &target.region).or(named.map(|named| &named.region));

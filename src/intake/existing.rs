@@ -49,15 +49,14 @@ pub enum Approval {
 impl Existing {
     pub fn of(quarantine: &Quarantine, source: &str) -> Self {
         let labels = quarantine.metadata.labels.as_ref();
-        let resolved =
-            quarantine.status.as_ref().and_then(|status| status.target.as_ref()).map(|target| InstanceTarget {
-                id: target.instance_id.clone(),
-                region: target.region.clone(),
-                account_id: Some(target.account_id.clone()),
-            });
+        let resolved = quarantine.resolved().map(|target| InstanceTarget {
+            id: target.instance_id.clone(),
+            region: target.region.clone(),
+            account_id: Some(target.account_id.clone()),
+        });
         Self {
             is_ours: labels.and_then(|labels| labels.get(SOURCE_LABEL)) == Some(&source_label(source)),
-            deleting: quarantine.metadata.deletion_timestamp.is_some(),
+            deleting: quarantine.is_deleting(),
             approval: match (quarantine.spec.suspend, quarantine.spec.mode) {
                 (true, _) => Some(Approval::Resume),
                 (false, Mode::DryRun) => Some(Approval::Enforce),

@@ -9,10 +9,7 @@ use super::{
     parse::Event,
     plan::{Source, Step, Wanted},
 };
-use crate::{
-    api::{FindingSourceSpec, Mode},
-    model::finding::Finding,
-};
+use crate::{api::FindingSourceSpec, model::finding::Finding};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -99,7 +96,7 @@ pub(super) fn make<'a>(
     }
     let mut suspended = if doubts.iter().all(Option::is_some) { doubts.into_iter().flatten().next() } else { None };
     let template = &source.spec.template;
-    let acts = suspended.is_none() && !template.suspend && template.mode == Mode::Enforce;
+    let acts = suspended.is_none() && template.acts();
     if acts && !crowd.admits(wanted) {
         let most = crowd.most;
         suspended =

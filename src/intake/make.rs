@@ -5,7 +5,7 @@
 use super::{accept::By, plan::Source};
 use crate::{
     api::{
-        AUTOMATIC_ANNOTATION, FindingReference, InstanceTarget, Mode, Quarantine, QuarantineSpec, QuarantineTemplate,
+        AUTOMATIC_ANNOTATION, FindingReference, InstanceTarget, Quarantine, QuarantineSpec, QuarantineTemplate,
         SOURCE_LABEL, Target,
     },
     model::{
@@ -81,7 +81,7 @@ pub fn quarantine(
         findings: distinct(findings.iter().filter_map(|finding| reference(finding, &source.spec.region))),
         release: Default::default(),
     };
-    let acts_alone = by != By::Person && !spec.suspend && spec.mode == Mode::Enforce;
+    let acts_alone = by != By::Person && spec.acts();
     let mut quarantine = Quarantine::new(&quarantine_name(source.name, &instance.id), spec);
     quarantine.metadata.namespace = Some(namespace.clone());
     let mut labels = labels.clone();

@@ -105,7 +105,7 @@ impl Receiver {
     /// A source that is deleted tells nobody: whoever works for it looks.
     fn is_gone(&self) -> bool {
         let known = self.context.stores.sources.get(&ObjectRef::new(&self.source.name_any()));
-        known.is_none_or(|known| known.uid() != self.source.uid() || known.metadata.deletion_timestamp.is_some())
+        known.is_none_or(|known| known.uid() != self.source.uid() || known.is_deleting())
     }
 
     async fn receive(&self) -> Result<(Sqs, Vec<QueueMessage>), Trouble> {

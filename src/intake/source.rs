@@ -29,9 +29,6 @@ use std::{
 };
 use tokio::{sync::watch, task::JoinSet};
 
-/// Keeps a source whose custom action goes with it until that is deleted.
-const FINALIZER: &str = "quarantine-operator.dev/custom-action";
-
 /// Receivers of one queue: each takes ten messages at a time.
 const RECEIVERS: usize = 4;
 
@@ -89,7 +86,7 @@ impl Intake {
 pub async fn reconcile(source: Arc<FindingSource>, intake: &Intake) -> Result<Option<Duration>, Error> {
     let uid = source.uid().unwrap_or_default();
     intake.forget_gone();
-    if source.metadata.deletion_timestamp.is_some() {
+    if source.is_deleting() {
         return let_go(intake, &source).await;
     }
     guard_custom_action(intake, &source).await?;
@@ -241,11 +238,11 @@ fn receivers(intake: &Intake, source: &Arc<FindingSource>, uid: &str, own_action
 /// The finalizer stands for as long as the action is to go with the source.
 async fn guard_custom_action(intake: &Intake, source: &FindingSource) -> Result<(), Error> {
     let wanted = source.spec.custom_action.as_ref().is_some_and(goes_too);
-    if wanted == source.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if wanted == source.has_finalizer() {
         return Ok(());
     }
-    let others = source.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned();
-    set_finalizers(intake, source, others.chain(wanted.then(|| FINALIZER.to_owned())).collect()).await
+    let finalizers = if wanted { source.finalizers_with_ours() } else { source.finalizers_without_ours() };
+    set_finalizers(intake, source, finalizers).await
 }
 
 fn goes_too(action: &CustomAction) -> bool {
@@ -254,7 +251,7 @@ fn goes_too(action: &CustomAction) -> bool {
 
 /// The source goes. What it made stays.
 async fn let_go(intake: &Intake, source: &FindingSource) -> Result<Option<Duration>, Error> {
-    if !source.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if !source.has_finalizer() {
         return Ok(None);
     }
     let deleted = async {
@@ -271,8 +268,7 @@ async fn let_go(intake: &Intake, source: &FindingSource) -> Result<Option<Durati
         write(intake, source, &next).await?;
         return Ok(Some(LOOK));
     }
-    let others = source.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
-    set_finalizers(intake, source, others).await?;
+    set_finalizers(intake, source, source.finalizers_without_ours()).await?;
     Ok(None)
 }
 

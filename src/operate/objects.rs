@@ -1,10 +1,7 @@
 //! What the objects show, for one scrape: read off the stores, so that it is true after a restart too. Pure.
 
 use crate::{
-    api::{
-        ConditionStatus, ConditionType, DEFAULT_CLASS_ANNOTATION, FindingSource, Mode, Quarantine, QuarantineClass,
-        Reason,
-    },
+    api::{ConditionType, FindingSource, Quarantine, QuarantineClass, Reason},
     metrics::{
         Metrics, Snapshot,
         definitions::{
@@ -12,7 +9,7 @@ use crate::{
             OLDEST_UNRELEASED, SOURCE_DEAD_LETTERS, SOURCE_QUEUE, SOURCE_READY,
         },
     },
-    quarantine::{Stores, named_instance},
+    quarantine::Stores,
 };
 use jiff::{SignedDuration, Timestamp};
 use kube::ResourceExt;
@@ -46,17 +43,14 @@ struct Classes {
 impl Classes {
     fn of(classes: &[Arc<QuarantineClass>]) -> Self {
         let limits = classes.iter().map(|class| (class.name_any(), class.spec.max_active)).collect();
-        let is_default = |class: &&Arc<QuarantineClass>| {
-            class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true")
-        };
-        let mut defaults = classes.iter().filter(is_default).map(|class| class.name_any());
+        let mut defaults = classes.iter().filter(|class| class.is_default()).map(|class| class.name_any());
         let default = defaults.next().filter(|_| defaults.next().is_none());
         Self { limits, default }
     }
 
     /// The claim's class, or nothing: whoever may create a claim could else fill Prometheus with names.
     fn label(&self, claim: &Quarantine) -> String {
-        let fixed = claim.status.as_ref().and_then(|status| status.class_name.clone());
+        let fixed = claim.admitted_class().cloned();
         let named = || match &claim.spec.class_name {
             Some(name) => self.limits.contains_key(name).then(|| name.clone()),
             None => self.default.clone(),
@@ -85,13 +79,13 @@ fn add_claims(snapshot: &mut Snapshot, classes: &Classes, claims: &[Arc<Quaranti
         for record in &status.interfaces {
             snapshot.add(&INTERFACES, [label(), format!("{:?}", record.state).into()], 1.0);
         }
-        if let Some(instance) = named_instance(claim).filter(|_| !status.interfaces.is_empty()) {
+        if let Some(instance) = claim.instance_id().filter(|_| claim.has_records()) {
             held.entry(class.clone()).or_default().insert(instance);
         }
         let since = |then: Timestamp| now.duration_since(then).max(SignedDuration::ZERO).as_secs_f64();
-        if let Some(deleted) = &claim.metadata.deletion_timestamp {
+        if let Some(deleted) = claim.deleted_at() {
             let gauge = if waits_for_approval(claim) { &OLDEST_HELD_RELEASE } else { &OLDEST_UNRELEASED };
-            snapshot.raise(gauge, [label()], since(deleted.0));
+            snapshot.raise(gauge, [label()], since(deleted));
         } else if waits_for_containment(claim) {
             let created = claim.creation_timestamp().map_or(now, |time| time.0);
             snapshot.raise(&OLDEST_UNCONTAINED, [label()], since(created));
@@ -104,24 +98,19 @@ fn add_claims(snapshot: &mut Snapshot, classes: &Classes, claims: &[Arc<Quaranti
 
 /// Whether it asks for its instance to be cut off, and that isn't so.
 fn waits_for_containment(claim: &Quarantine) -> bool {
-    let mut conditions = claim.status.iter().flat_map(|status| &status.conditions);
-    let contained =
-        conditions.any(|condition| condition.is(ConditionType::Contained) && condition.status == ConditionStatus::True);
-    claim.spec.mode == Mode::Enforce && !claim.spec.suspend && !contained
+    claim.spec.acts() && !claim.is_true(ConditionType::Contained)
 }
 
 /// Whether its release waits for a person.
 fn waits_for_approval(claim: &Quarantine) -> bool {
-    let mut conditions = claim.status.iter().flat_map(|status| &status.conditions);
-    conditions.any(|condition| condition.is(ConditionType::Ready) && condition.reason == Reason::ReleaseHeld.as_str())
+    claim.is_ready_for(Reason::ReleaseHeld)
 }
 
 fn add_sources(snapshot: &mut Snapshot, metrics: &Metrics, sources: &[Arc<FindingSource>]) {
     for source in sources {
         let name = source.name_any();
-        let mut conditions = source.status.iter().flat_map(|status| &status.conditions);
-        if let Some(ready) = conditions.find(|condition| condition.is(ConditionType::Ready)) {
-            let value = if ready.status == ConditionStatus::True { 1.0 } else { 0.0 };
+        if let Some(ready) = source.condition(ConditionType::Ready) {
+            let value = if ready.is_true() { 1.0 } else { 0.0 };
             snapshot.add(&SOURCE_READY, [name.clone().into(), ready.reason.clone().into()], value);
         }
         let Some(depth) = metrics.queue_of(&name) else { continue };
@@ -137,6 +126,7 @@ fn add_sources(snapshot: &mut Snapshot, metrics: &Metrics, sources: &[Arc<Findin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::DEFAULT_CLASS_ANNOTATION;
     use crate::metrics::QueueDepth;
     use serde_json::{Value, json};
 

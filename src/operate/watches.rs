@@ -5,10 +5,7 @@ use super::{
     stored::{stored, stored_or_deleted},
 };
 use crate::{
-    api::{
-        ConditionStatus, ConditionType, FINALIZER, FindingSource, GROUP, Quarantine, QuarantineClass,
-        RECONCILE_ANNOTATION,
-    },
+    api::{ConditionType, FindingSource, GROUP, Quarantine, QuarantineClass, RECONCILE_ANNOTATION},
     quarantine::{
         Listing, Stores, age, names_instance,
         origin::{Origins, is_made_by},
@@ -99,7 +96,7 @@ fn asked_of_sources(
         |source: &FindingSource| {
             let mut hasher = DefaultHasher::new();
             let meta = &source.metadata;
-            (&meta.uid, meta.generation, meta.deletion_timestamp.is_some()).hash(&mut hasher);
+            (&meta.uid, meta.generation, source.is_deleting()).hash(&mut hasher);
             Some(hasher.finish())
         },
         Default::default(),
@@ -237,9 +234,9 @@ impl Neighbours {
         self.wake_all(|other| {
             other.uid() != claim.uid() && (names_instance(other, claim) || shares_record(other, claim))
         });
-        let class = class_of(claim);
+        let class = claim.class_name();
         if gone || (before.is_some() && !waits_for_room(claim)) {
-            self.wake_oldest(|other| waits_for_room(other) && class_of(other) == class);
+            self.wake_oldest(|other| waits_for_room(other) && other.class_name() == class);
         }
         let origins = Origins::of(&self.sources.state());
         let source = origins.made(claim);
@@ -288,15 +285,14 @@ impl Rooms {
 /// A claim that a source made, and that is gone though it never held anything.
 fn dismissed<'a>(event: &'a Event<Quarantine>, sources: &Store<FindingSource>) -> Option<&'a Quarantine> {
     let Event::Delete(claim) = event else { return None };
-    let held = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
-    (!held && Origins::of(&sources.state()).made(claim).is_some()).then_some(claim)
+    (!claim.has_records() && Origins::of(&sources.state()).made(claim).is_some()).then_some(claim)
 }
 
 /// What other claims' decisions depend on: eligibility, records, what it says, whether it goes.
 fn what_others_go_by(claim: &Quarantine) -> u64 {
     let mut hasher = DefaultHasher::new();
     let meta = &claim.metadata;
-    (meta.generation, meta.deletion_timestamp.is_some(), &meta.finalizers).hash(&mut hasher);
+    (meta.generation, claim.is_deleting(), &meta.finalizers).hash(&mut hasher);
     if let Some(status) = &claim.status {
         status.held_by.as_ref().map(|driver| &driver.uid).hash(&mut hasher);
         status.target.hash(&mut hasher);
@@ -305,7 +301,7 @@ fn what_others_go_by(claim: &Quarantine) -> u64 {
         }
         let told = [ConditionType::Ready, ConditionType::Contained];
         for condition in status.conditions.iter().filter(|condition| told.iter().any(|told| condition.is(*told))) {
-            (&condition.type_, condition.status == ConditionStatus::True, &condition.reason).hash(&mut hasher);
+            (&condition.type_, condition.is_true(), &condition.reason).hash(&mut hasher);
         }
     }
     hasher.finish()
@@ -313,15 +309,10 @@ fn what_others_go_by(claim: &Quarantine) -> u64 {
 
 /// Whether both have a record of one interface.
 fn shares_record(one: &Quarantine, other: &Quarantine) -> bool {
-    let records = |claim: &'_ Quarantine| -> Vec<String> {
-        claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.clone()).collect()
-    };
+    let records =
+        |claim: &'_ Quarantine| -> Vec<String> { claim.records().iter().map(|record| record.id.clone()).collect() };
     let known = records(one);
     !known.is_empty() && records(other).iter().any(|id| known.contains(id))
-}
-
-fn class_of(claim: &Quarantine) -> Option<&String> {
-    claim.status.as_ref().and_then(|status| status.class_name.as_ref()).or(claim.spec.class_name.as_ref())
 }
 
 /// Everything of a claim that a person or a tool writes; not the status and the finalizer, which are ours. Records
@@ -334,16 +325,15 @@ fn what_a_person_writes(claim: &Quarantine) -> Option<u64> {
         .iter()
         .filter(|(key, _)| key.as_str() == RECONCILE_ANNOTATION || key.starts_with(GROUP))
         .collect();
-    let recorded = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
-    let unguarded = recorded && !claim.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    (&meta.uid, meta.generation, meta.deletion_timestamp.is_some(), unguarded, ours).hash(&mut hasher);
+    let unguarded = claim.has_records() && !claim.has_finalizer();
+    (&meta.uid, meta.generation, claim.is_deleting(), unguarded, ours).hash(&mut hasher);
     Some(hasher.finish())
 }
 
 /// The claims that a changed class concerns: those of it, and those that look for the default one.
 pub fn of_class(claims: &Store<Quarantine>, class: &QuarantineClass) -> Vec<ObjectRef<Quarantine>> {
     let name = class.name_any();
-    refs(claims.state_filter(|claim| class_of(claim).is_none_or(|named| *named == name)))
+    refs(claims.state_filter(|claim| claim.class_name().is_none_or(|named| *named == name)))
 }
 
 /// The claims of a changed namespace.

@@ -11,7 +11,7 @@ use super::{
     show::Paint,
     stand,
 };
-use quarantine_operator::api::{ConditionType, Mode, Quarantine, RELEASE_ANNOTATION};
+use quarantine_operator::api::{ConditionType, Quarantine, RELEASE_ANNOTATION};
 use serde_json::{Value, json};
 
 /// How often an object that changes under the hand is read again.
@@ -30,7 +30,7 @@ pub async fn release(cluster: &Cluster, wanted: &One) -> Result<(), Failure> {
         }
         let approval = json!({"metadata": {"annotations": {RELEASE_ANNOTATION: "approved"}}});
         if let Some(approved) = edited(cluster, &mut object, approval).await? {
-            if let Some(held) = stand::condition(&object.claim, ConditionType::Ready) {
+            if let Some(held) = object.claim.condition(ConditionType::Ready) {
                 outln!("{}", stand::sentence(held));
             }
             let others = find::other_holders(cluster, &object.claim).await;
@@ -52,9 +52,9 @@ async fn followed(cluster: &Cluster, claim: &Quarantine, wanted: &One) -> Result
 
 fn nothing_held(cluster: &Cluster, claim: &Quarantine) -> String {
     let name = show::full_name(claim);
-    let stands = stand::condition(claim, ConditionType::Ready).map(stand::sentence);
+    let stands = claim.condition(ConditionType::Ready).map(stand::sentence);
     let stands = stands.unwrap_or_else(|| "the operator hasn't looked at it yet".to_owned());
-    if claim.metadata.deletion_timestamp.is_some() {
+    if claim.is_deleting() {
         return format!("nothing is held: the release of {name} doesn't wait for an approval. {stands}");
     }
     format!("nothing is held: {name} isn't being released. {stands}\nnext: {}", cluster.next("release", claim))
@@ -64,10 +64,10 @@ pub async fn enforcement(cluster: &Cluster, wanted: &One) -> Result<(), Failure>
     let mut object = find::one(cluster, &wanted.name).await?;
     for _ in 0..ATTEMPTS {
         let name = show::full_name(&object.claim);
-        if object.claim.metadata.deletion_timestamp.is_some() {
+        if object.claim.is_deleting() {
             return Err(Failure::Refused(format!("{name} is being released: nothing is enforced any more")));
         }
-        if object.claim.spec.mode == Mode::Enforce && !object.claim.spec.suspend {
+        if object.claim.spec.acts() {
             outln!("{name} is enforced already.");
             return contained(cluster, &object.claim, wanted).await;
         }

@@ -40,7 +40,7 @@ pub async fn one(cluster: &Cluster, wanted: &str) -> Result<Object, Failure> {
 
 /// Who else wants the instance cut off, as far as the caller may see: then a release gives nothing back.
 pub async fn other_holders(cluster: &Cluster, claim: &Quarantine) -> Vec<String> {
-    let Some(target) = claim.status.as_ref().and_then(|status| status.target.as_ref()) else { return Vec::new() };
+    let Some(target) = claim.resolved() else { return Vec::new() };
     let listed = match cluster.list(Scope::All).await {
         Ok(listed) => listed,
         Err(_) => cluster.list(Scope::Namespace).await.unwrap_or_default(),

@@ -16,7 +16,7 @@ use std::io::{BufRead as _, IsTerminal as _, Write as _};
 pub async fn run(cluster: &Cluster, wanted: &cli::Release) -> Result<(), Failure> {
     let claim = find::one(cluster, &wanted.name).await?.claim;
     let name = show::full_name(&claim);
-    if claim.metadata.deletion_timestamp.is_some() {
+    if claim.is_deleting() {
         outln!("{name} is being released already.");
     } else {
         let others = find::other_holders(cluster, &claim).await;

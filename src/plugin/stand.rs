@@ -1,7 +1,7 @@
 //! What a look at a Quarantine means to somebody who waits. Pure.
 
 use quarantine_operator::{
-    api::{Condition, ConditionStatus, ConditionType, Mode, Quarantine, RELEASE_ANNOTATION, Reason},
+    api::{Condition, ConditionType, Mode, Quarantine, RELEASE_ANNOTATION, Reason},
     model::text,
 };
 
@@ -23,17 +23,17 @@ const UNSEEN: &str = "the operator hasn't looked at it yet";
 
 /// On the way in: contained, or, of a dry run, told.
 pub fn containment(claim: &Quarantine) -> Stand {
-    if claim.metadata.deletion_timestamp.is_some() {
+    if claim.is_deleting() {
         return Stand::Stuck("it is being released".to_owned());
     }
     if !is_seen(claim) {
         return Stand::OnTheWay(UNSEEN.to_owned());
     }
-    let told = claim.spec.mode == Mode::DryRun && holds(claim, ConditionType::Ready);
-    if told || claim.spec.mode == Mode::Enforce && holds(claim, ConditionType::Contained) {
+    let told = claim.spec.mode == Mode::DryRun && claim.is_true(ConditionType::Ready);
+    if told || claim.spec.mode == Mode::Enforce && claim.is_true(ConditionType::Contained) {
         return Stand::Reached;
     }
-    if claim.spec.suspend && holds(claim, ConditionType::Ready) {
+    if claim.spec.suspend && claim.is_true(ConditionType::Ready) {
         return Stand::Stuck("it is suspended".to_owned());
     }
     under_way(claim)
@@ -41,7 +41,7 @@ pub fn containment(claim: &Quarantine) -> Stand {
 
 /// On the way out: the end is that it is gone, so one that is there is never there yet.
 pub fn release(claim: &Quarantine) -> Stand {
-    if claim.metadata.deletion_timestamp.is_none() {
+    if !claim.is_deleting() {
         return Stand::Stuck("nobody has deleted it: it stays contained".to_owned());
     }
     // An approval changes no generation: what was concluded before it says "held" until the next look.
@@ -52,20 +52,18 @@ pub fn release(claim: &Quarantine) -> Stand {
 }
 
 fn under_way(claim: &Quarantine) -> Stand {
-    let said = condition(claim, ConditionType::Ready).map_or_else(|| UNSEEN.to_owned(), sentence);
-    if holds(claim, ConditionType::Stalled) { Stand::Stuck(said) } else { Stand::OnTheWay(said) }
+    let said = claim.condition(ConditionType::Ready).map_or_else(|| UNSEEN.to_owned(), sentence);
+    if claim.is_true(ConditionType::Stalled) { Stand::Stuck(said) } else { Stand::OnTheWay(said) }
 }
 
 /// Whether its release waits for a person's approval.
 pub fn is_held(claim: &Quarantine) -> bool {
-    claim.metadata.deletion_timestamp.is_some()
-        && condition(claim, ConditionType::Ready).is_some_and(|ready| ready.reason == Reason::ReleaseHeld.as_str())
+    claim.is_deleting() && claim.is_ready_for(Reason::ReleaseHeld)
 }
 
 /// Whether it keeps its instance cut off while another one of that instance is released: what policy refuses doesn't.
 pub fn wants_it_held(claim: &Quarantine) -> bool {
-    let acts = claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none();
-    acts && (holds(claim, ConditionType::Ready) || holds(claim, ConditionType::Contained))
+    claim.is_wanted() && (claim.is_true(ConditionType::Ready) || claim.is_true(ConditionType::Contained))
 }
 
 pub fn is_approved(claim: &Quarantine) -> bool {
@@ -77,14 +75,6 @@ pub fn is_approved(claim: &Quarantine) -> bool {
 fn is_seen(claim: &Quarantine) -> bool {
     let status = claim.status.as_ref();
     status.is_some_and(|status| Some(status.observed_generation) >= claim.metadata.generation)
-}
-
-pub fn condition(claim: &Quarantine, type_: ConditionType) -> Option<&Condition> {
-    claim.status.as_ref()?.conditions.iter().find(|condition| condition.is(type_))
-}
-
-pub fn holds(claim: &Quarantine, type_: ConditionType) -> bool {
-    condition(claim, type_).is_some_and(|condition| condition.status == ConditionStatus::True)
 }
 
 pub fn sentence(condition: &Condition) -> String {

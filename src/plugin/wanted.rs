@@ -7,8 +7,7 @@ use super::{
 };
 use kube::{ResourceExt, api::DynamicObject};
 use quarantine_operator::api::{
-    DEFAULT_CLASS_ANNOTATION, FindingTarget, InstanceTarget, Mode, Quarantine, QuarantineClass, QuarantineSpec,
-    Release, Target,
+    FindingTarget, InstanceTarget, Mode, Quarantine, QuarantineClass, QuarantineSpec, Release, Target,
 };
 
 /// What the environment says about the region, in the order in which AWS' own tools ask.
@@ -74,12 +73,9 @@ pub fn region(
 
 /// The region of the class that applies, where it allows only one.
 pub fn region_of_class(classes: &[QuarantineClass], named: Option<&String>) -> Option<String> {
-    let is_default = |class: &&QuarantineClass| {
-        class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true")
-    };
     let mut meant = classes.iter().filter(|class| match named {
         Some(name) => class.name_any() == **name,
-        None => is_default(class),
+        None => class.is_default(),
     });
     match (meant.next(), meant.next()) {
         (Some(class), None) if class.spec.regions.len() == 1 => class.spec.regions.first().cloned(),
@@ -111,12 +107,12 @@ pub enum Found {
 
 pub fn compare(found: &Quarantine, wanted: &Quarantine) -> Found {
     let differs = |why: String| Found::Differs(why, None);
-    let class = found.spec.class_name.as_ref().or(found.status.as_ref().and_then(|status| status.class_name.as_ref()));
-    if found.metadata.deletion_timestamp.is_some() {
+    let class = found.spec.class_name.as_ref().or(found.admitted_class());
+    if found.is_deleting() {
         return Found::Differs("is being released: run this again when it is gone".to_owned(), Some("status"));
     }
     if let (Some(is), Some(asked)) = (&found.spec.target.instance, &wanted.spec.target.instance)
-        && let resolved = found.status.as_ref().and_then(|status| status.target.as_ref())
+        && let resolved = found.resolved()
         && let account = is.account_id.as_ref().or(resolved.map(|target| &target.account_id))
         && (is.id != asked.id
             || is.region != asked.region

@@ -2,10 +2,8 @@
 //! in one critical section, so that no schedule of creations holds more than `maxActive`. Room goes to the oldest that
 //! wait for it.
 
-use super::{decide::holders::named_instance, origin::Origins, world::Room};
-use crate::api::{
-    ConditionType, DEFAULT_CLASS_ANNOTATION, DEFAULT_SOURCE_MAX_ACTIVE, Mode, Quarantine, QuarantineClass, Reason,
-};
+use super::{origin::Origins, world::Room};
+use crate::api::{ConditionType, DEFAULT_SOURCE_MAX_ACTIVE, Quarantine, QuarantineClass, Reason};
 use jiff::Timestamp;
 use kube::ResourceExt;
 use std::{
@@ -34,10 +32,10 @@ impl Limits {
         claim: &Quarantine,
         known: &[Arc<Quarantine>],
     ) -> Room {
-        let (Some(instance), Some(uid)) = (named_instance(claim), claim.uid()) else { return Room::Free };
+        let (Some(instance), Some(uid)) = (claim.instance_id(), claim.uid()) else { return Room::Free };
         let mut granted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting: HashSet<String> =
-            known.iter().filter(|other| !holds(other)).filter_map(|other| other.uid()).collect();
+            known.iter().filter(|other| !other.has_records()).filter_map(|other| other.uid()).collect();
         granted.retain(|uid, _| waiting.contains(uid));
 
         let name = class.name_any();
@@ -48,8 +46,10 @@ impl Limits {
                 .filter(|grant| grant.class == name)
                 .map(|grant| grant.instance.as_str())
                 .collect(),
-            is_of: &|other| other.status.as_ref().is_some_and(|status| status.class_name.as_ref() == Some(&name)),
-            waits: &|other| is_for(other, class) && (ready_reason(other).is_none() || waits_for_room(other)),
+            is_of: &|other| other.admitted_class() == Some(&name),
+            waits: &|other| {
+                is_for(other, class) && (other.condition(ConditionType::Ready).is_none() || waits_for_room(other))
+            },
         };
         if !of_class.has_room(instance, claim, known) {
             return Room::ClassFull;
@@ -64,7 +64,7 @@ impl Limits {
                 is_of: &|other| origins.made(other) == Some(through),
                 waits: &|other| {
                     origins.made(other) == Some(through)
-                        && (ready_reason(other).is_none() || waits_for_room_of_source(other))
+                        && (other.condition(ConditionType::Ready).is_none() || waits_for_room_of_source(other))
                 },
             };
             if !of_source.has_room(instance, claim, known) {
@@ -97,13 +97,13 @@ struct Pool<'a> {
 
 impl Pool<'_> {
     fn has_room(&self, instance: &str, claim: &Quarantine, known: &[Arc<Quarantine>]) -> bool {
-        let holding = known.iter().filter(|other| holds(other) && (self.is_of)(other));
+        let holding = known.iter().filter(|other| other.has_records() && (self.is_of)(other));
         let held: HashSet<&str> =
-            holding.filter_map(|other| named_instance(other)).chain(self.granted.iter().copied()).collect();
+            holding.filter_map(|other| other.instance_id()).chain(self.granted.iter().copied()).collect();
         let before: HashSet<&str> = known
             .iter()
-            .filter(|other| is_older(other, claim) && is_wanted(other) && !holds(other) && (self.waits)(other))
-            .filter_map(|other| named_instance(other))
+            .filter(|other| is_older(other, claim) && other.is_wanted() && !other.has_records() && (self.waits)(other))
+            .filter_map(|other| other.instance_id())
             .filter(|older| !held.contains(older) && *older != instance)
             .collect();
         held.contains(instance) || held.len() + before.len() < usize::try_from(self.limit).unwrap_or_default()
@@ -112,33 +112,22 @@ impl Pool<'_> {
 
 /// Whether the claim is of the class, or will be once it is looked at.
 fn is_for(claim: &Quarantine, class: &QuarantineClass) -> bool {
-    let default = class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true");
-    claim.spec.class_name.as_ref().map_or(default, |name| *name == class.name_any())
-}
-
-fn is_wanted(claim: &Quarantine) -> bool {
-    claim.spec.mode == Mode::Enforce && !claim.spec.suspend && claim.metadata.deletion_timestamp.is_none()
+    claim.spec.class_name.as_ref().map_or(class.is_default(), |name| *name == class.name_any())
 }
 
 /// Whether the claim was last refused because its class holds as many as it may.
 pub fn waits_for_room(claim: &Quarantine) -> bool {
-    ready_reason(claim).is_some_and(|reason| *reason == Reason::LimitReached.as_str())
+    claim.is_ready_for(Reason::LimitReached)
 }
 
 /// Whether it holds nothing and waits for a person to say yes.
 pub fn waits_for_a_person(claim: &Quarantine) -> bool {
-    let asked = claim.spec.suspend || claim.spec.mode == Mode::DryRun;
-    asked && !holds(claim) && claim.metadata.deletion_timestamp.is_none()
+    !claim.spec.acts() && !claim.has_records() && !claim.is_deleting()
 }
 
 /// Whether the claim was last refused because as many are held through its source as may be.
 pub fn waits_for_room_of_source(claim: &Quarantine) -> bool {
-    ready_reason(claim).is_some_and(|reason| *reason == Reason::SourceLimitReached.as_str())
-}
-
-fn ready_reason(claim: &Quarantine) -> Option<&String> {
-    let conditions = claim.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().find(|condition| condition.is(ConditionType::Ready)).map(|ready| &ready.reason)
+    claim.is_ready_for(Reason::SourceLimitReached)
 }
 
 fn is_older(one: &Quarantine, other: &Quarantine) -> bool {
@@ -148,11 +137,6 @@ fn is_older(one: &Quarantine, other: &Quarantine) -> bool {
 /// By creation, then by uid, so that every reader comes to the same answer.
 pub fn age(claim: &Quarantine) -> (Option<Timestamp>, Option<String>) {
     (claim.creation_timestamp().map(|time| time.0), claim.uid())
-}
-
-/// Whether the claim holds records.
-pub fn holds(claim: &Quarantine) -> bool {
-    claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty())
 }
 
 #[cfg(test)]
@@ -260,7 +244,7 @@ mod tests {
     fn through_source(claim: Arc<Quarantine>) -> Arc<Quarantine> {
         let mut claim = claim.as_ref().clone();
         claim.metadata.namespace = Some("ir".to_owned());
-        claim.metadata.name = named_instance(&claim).map(|instance| format!("hub-{instance}"));
+        claim.metadata.name = claim.instance_id().map(|instance| format!("hub-{instance}"));
         Arc::new(claim)
     }
 

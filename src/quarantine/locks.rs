@@ -2,7 +2,6 @@
 //! wrote: otherwise two claims of one instance could both take it for nobody's. A claim that meets a busy instance
 //! doesn't wait: it comes back.
 
-use super::decide::holders::named_instance;
 use crate::api::Quarantine;
 use kube::{
     ResourceExt,
@@ -46,7 +45,7 @@ impl Locks {
     /// A turn with the claim's instance, unless another claim has it or the store is behind. An instance id is unique
     /// across accounts and regions; a claim that names none yet has its own turn.
     pub fn take_turn(&self, claim: &Quarantine, store: &Store<Quarantine>) -> Option<Turn> {
-        let instance_id = named_instance(claim).map_or_else(|| claim.uid().unwrap_or_default(), str::to_owned);
+        let instance_id = claim.instance_id().map_or_else(|| claim.uid().unwrap_or_default(), str::to_owned);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if state.busy.contains(&instance_id) {
             return None;

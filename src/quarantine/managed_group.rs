@@ -35,7 +35,7 @@ pub async fn make(
     let Some(declared) = &class.spec.security_group.managed else { return Ok(Ok(())) };
     let (account_id, region) = (target.account_id.clone(), target.region.clone());
     let made = ManagedGroup { account_id, region, vpc_id: vpc_id.to_owned(), group_id: String::new() };
-    let known = class.status.iter().flat_map(|status| &status.managed_groups).find(|known| same_place(known, &made));
+    let known = class.managed_groups().iter().find(|known| same_place(known, &made));
     let exists = match known {
         Some(known) => exists(ec2, &known.group_id).await,
         None => Ok(false),

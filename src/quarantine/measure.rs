@@ -28,7 +28,7 @@ pub fn recorded(context: &Context, world: &World, written: &Quarantine) {
 
 /// The claim's finalizer went.
 pub fn released(context: &Context, claim: &Quarantine) {
-    let deleted = claim.metadata.deletion_timestamp.as_ref().map(|time| time.0);
+    let deleted = claim.deleted_at();
     context.metrics.released(since(deleted, context.now_exactly()));
 }
 
@@ -38,12 +38,10 @@ fn since(then: Option<Timestamp>, now: Timestamp) -> Duration {
 
 /// The reason with which policy refuses the claim, if it does.
 fn refusal(status: &QuarantineStatus) -> Option<&str> {
-    let refuses = |condition: &&Condition| {
-        condition.is(ConditionType::Ready)
-            && condition.status == ConditionStatus::False
-            && Reason::REFUSALS.iter().any(|reason| reason.as_str() == condition.reason)
+    let refuses = |ready: &&Condition| {
+        ready.status == ConditionStatus::False && Reason::REFUSALS.iter().any(|reason| reason.as_str() == ready.reason)
     };
-    status.conditions.iter().find(refuses).map(|condition| condition.reason.as_str())
+    status.condition(ConditionType::Ready).filter(refuses).map(|condition| condition.reason.as_str())
 }
 
 #[cfg(test)]

@@ -21,7 +21,6 @@ mod tell;
 pub mod world;
 
 pub use context::{Context, Error, Listing, Stores, in_time};
-pub use decide::holders::named_instance;
 pub use limits::{age, waits_for_a_person, waits_for_room, waits_for_room_of_source};
 pub use observe::{OwnNodes, OwnPod, names_instance, place};
 pub use tell::tell;

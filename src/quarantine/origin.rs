@@ -3,7 +3,6 @@
 //! By its namespace and name, which nobody can change; else by its label, which the release policy guards where it is
 //! installed, and which tells the source also after its template names another namespace.
 
-use super::decide::holders::named_instance;
 use crate::{
     api::{FindingSource, Quarantine, SOURCE_LABEL},
     intake::make::source_label,
@@ -42,7 +41,7 @@ pub fn is_made_by(claim: &Quarantine, source: &FindingSource) -> bool {
 
 /// What the claim's name holds before its instance: of what a source made, the source's label.
 fn named_after(claim: &Quarantine) -> Option<&str> {
-    claim.metadata.name.as_deref()?.strip_suffix(named_instance(claim)?)?.strip_suffix('-')
+    claim.metadata.name.as_deref()?.strip_suffix(claim.instance_id()?)?.strip_suffix('-')
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::{
     releases,
     world::{Action, Again, Decision, FinalizerStep, Hold, Note, World},
 };
-use crate::api::{AUTOMATIC_ANNOTATION, FINALIZER, Quarantine};
+use crate::api::{AUTOMATIC_ANNOTATION, Quarantine};
 use kube::{
     Resource, ResourceExt,
     api::{Patch, PatchParams, PostParams},
@@ -70,7 +70,7 @@ pub async fn record(context: &Context, world: &World, decision: Decision) -> Res
         return Ok(Recorded { claim, actions: Vec::new(), again: Again::NEVER });
     }
     let mut claim = match finalizer {
-        FinalizerStep::Add => set_finalizers(context, read, with_ours(read)).await?,
+        FinalizerStep::Add => set_finalizers(context, read, read.finalizers_with_ours()).await?,
         FinalizerStep::Keep | FinalizerStep::Remove => read.clone(),
     };
     if claim.status.as_ref() != Some(&status) {
@@ -106,16 +106,11 @@ async fn suspend(context: &Context, read: &Quarantine, hold: Hold) -> Result<Qua
 }
 
 async fn let_go(context: &Context, read: &Quarantine) -> Result<Quarantine, Error> {
-    let others = read.finalizers().iter().filter(|finalizer| *finalizer != FINALIZER).cloned().collect();
-    match set_finalizers(context, read, others).await {
+    match set_finalizers(context, read, read.finalizers_without_ours()).await {
         // It went with its last finalizer before the answer came.
         Err(Error::Kubernetes(kube::Error::Api(status))) if status.code == 404 => Ok(read.clone()),
         outcome => outcome,
     }
-}
-
-fn with_ours(read: &Quarantine) -> Vec<String> {
-    read.finalizers().iter().cloned().chain([FINALIZER.to_owned()]).collect()
 }
 
 async fn set_finalizers(context: &Context, read: &Quarantine, finalizers: Vec<String>) -> Result<Quarantine, Error> {

@@ -2,10 +2,7 @@
 //! deletion was asked for. What a source hears later of something that happened before makes nothing any more; what
 //! happened while the release ran is news.
 
-use super::{
-    context::{Context, Error, in_time},
-    decide::holders::named_instance,
-};
+use super::context::{Context, Error, in_time};
 use crate::{
     api::{FindingSource, InterfaceState, Quarantine, QuarantineStatus, Time},
     intake::echo,
@@ -31,10 +28,10 @@ pub async fn remember(context: &Context, claim: &Quarantine, status: &Quarantine
 /// Errors: the API server couldn't be asked. A source that is gone needs to know nothing; one whose status the API
 /// server refuses to change is logged, for a release must not hang on it.
 pub async fn remember_at_sources(context: &Context, claim: &Quarantine) -> Result<(), Error> {
-    let Some(instance) = named_instance(claim) else { return Ok(()) };
+    let Some(instance) = claim.instance_id() else { return Ok(()) };
     let now = context.now();
     // One that never acted goes at once, and its last sight tells no time.
-    let at = claim.metadata.deletion_timestamp.as_ref().map_or(now, |at| at.0);
+    let at = claim.deleted_at().unwrap_or(now);
     let api: Api<FindingSource> = Api::all(context.client.clone());
     for source in context.stores.sources.state().iter().filter(|source| echo::concerns(source, claim)) {
         let patch = json!({ "status": { "released": released(source, instance, at, now) } });

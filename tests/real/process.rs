@@ -44,7 +44,7 @@ async fn asked_to_stop_it_finishes_what_it_has_begun_and_ends_well() {
     desk.claim("web-7", target).await;
     until("the swap is recorded, and so on its way", async || {
         let claim = desk.claims.get("web-7").await.expect("a read");
-        claim.status.is_some_and(|status| !status.interfaces.is_empty()).then_some(())
+        claim.has_records().then_some(())
     })
     .await;
     operator.terminate();

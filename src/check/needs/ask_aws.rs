@@ -141,7 +141,7 @@ fn rights(place: &str, kind: &str, asked: Vec<(&str, Result<(), Problem>)>) -> V
 /// The groups that the class names, as far as they are there.
 async fn isolation_groups(ec2: &Ec2, class: &QuarantineClass, place: &Place) -> Result<Vec<SecurityGroup>, Problem> {
     let declared = &class.spec.security_group;
-    let made = class.status.iter().flat_map(|status| &status.managed_groups);
+    let made = class.managed_groups().iter();
     let made = made.filter(|made| made.account_id == place.account_id && made.region == place.region);
     let mut ids: BTreeSet<String> = made.map(|made| made.group_id.clone()).collect();
     ids.extend(declared.id.iter().chain(&class.spec.allowed_security_group_ids).cloned());
@@ -202,7 +202,7 @@ fn changes(class: &QuarantineClass, interface: &Interface, groups: &[SecurityGro
             description: managed.description.clone(),
             tags: tags::of_managed_group(&class.uid().unwrap_or_default(), ""),
         });
-        let made = class.status.iter().flat_map(|status| &status.managed_groups);
+        let made = class.managed_groups().iter();
         let made = made.filter(|made| groups.iter().any(|group| group.id == made.group_id));
         changes.extend(made.flat_map(|made| {
             let group_id = made.group_id.clone();

@@ -24,7 +24,7 @@ pub type Namespaces = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Which class Quarantines get that name none.
 pub fn default_class(classes: &[QuarantineClass]) -> Answer {
-    let defaults: Vec<String> = classes.iter().filter(|class| is_default(class)).map(ResourceExt::name_any).collect();
+    let defaults: Vec<String> = classes.iter().filter(|class| class.is_default()).map(ResourceExt::name_any).collect();
     match &defaults[..] {
         _ if classes.is_empty() => Answer::missing(
             "QuarantineClasses",
@@ -40,10 +40,6 @@ pub fn default_class(classes: &[QuarantineClass]) -> Answer {
             ),
         ),
     }
-}
-
-fn is_default(class: &QuarantineClass) -> bool {
-    class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|value| value == "true")
 }
 
 /// Whether some namespace may use the class.
@@ -91,7 +87,7 @@ pub fn template(source: &FindingSource, classes: &[QuarantineClass], namespaces:
             Some(name) => classes.iter().find(|class| class.name_any() == *name).ok_or_else(|| {
                 format!("There is no QuarantineClass {name}: create it, or correct template.className.")
             }),
-            None => match &classes.iter().filter(|class| is_default(class)).collect::<Vec<_>>()[..] {
+            None => match &classes.iter().filter(|class| class.is_default()).collect::<Vec<_>>()[..] {
                 [one] => Ok(*one),
                 _ => Err("It names no className, and not exactly one class is the default: set template.className."
                     .to_owned()),

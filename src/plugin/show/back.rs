@@ -10,7 +10,7 @@ use quarantine_operator::api::{
 
 /// `others` are Quarantines that want the same instance cut off.
 pub fn given_back(claim: &Quarantine, others: &[String], paint: Paint) -> String {
-    let records = claim.status.iter().flat_map(|status| &status.interfaces);
+    let records = claim.records().iter();
     let left: Vec<&InterfaceStatus> = records.filter(|record| !record.state.is_final()).collect();
     let mut lines = vec![format!("{}: {}", paint.with(Tone::Strong, &full_name(claim)), target(claim))];
     if left.is_empty() {

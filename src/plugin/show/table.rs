@@ -4,7 +4,6 @@ use super::{
     paint::{Paint, Tone},
     words::{age, plain},
 };
-use crate::stand;
 use jiff::Timestamp;
 use kube::ResourceExt;
 use quarantine_operator::api::{ConditionType, Quarantine, Target};
@@ -89,11 +88,10 @@ impl Column {
     }
 
     fn cell(self, claim: &Quarantine, now: Timestamp) -> String {
-        let status = claim.status.as_ref();
-        let resolved = status.and_then(|status| status.target.as_ref());
+        let resolved = claim.resolved();
         let Target { instance, finding } = &claim.spec.target;
         let instance = instance.as_ref();
-        let ready = stand::condition(claim, ConditionType::Ready);
+        let ready = claim.condition(ConditionType::Ready);
         let told = match self {
             Self::Namespace => claim.namespace(),
             Self::Name => Some(claim.name_any()),
@@ -101,13 +99,9 @@ impl Column {
                 .map(|target| target.instance_id.clone())
                 .or_else(|| instance.map(|instance| instance.id.clone()))
                 .or_else(|| finding.as_ref()?.instance_id.clone()),
-            Self::Contained => {
-                stand::condition(claim, ConditionType::Contained).map(|said| format!("{:?}", said.status))
-            }
-            Self::Interfaces => status.and_then(|status| status.interface_summary.clone()),
-            Self::Class => {
-                status.and_then(|status| status.class_name.clone()).or_else(|| claim.spec.class_name.clone())
-            }
+            Self::Contained => claim.condition(ConditionType::Contained).map(|said| format!("{:?}", said.status)),
+            Self::Interfaces => claim.status.as_ref().and_then(|status| status.interface_summary.clone()),
+            Self::Class => claim.class_name().cloned(),
             Self::Reason => ready.map(|ready| ready.reason.clone()),
             Self::Age => claim.metadata.creation_timestamp.as_ref().map(|since| age(since.0, now)),
             Self::Region => resolved
@@ -122,9 +116,9 @@ impl Column {
 
 /// How it stands, in colour.
 pub fn tone(claim: &Quarantine) -> Tone {
-    if stand::holds(claim, ConditionType::Stalled) {
+    if claim.is_true(ConditionType::Stalled) {
         Tone::Bad
-    } else if stand::holds(claim, ConditionType::Ready) {
+    } else if claim.is_true(ConditionType::Ready) {
         Tone::Good
     } else {
         Tone::Busy

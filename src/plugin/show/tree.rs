@@ -13,7 +13,7 @@ use quarantine_operator::api::{
 };
 
 pub fn tree(claim: &Quarantine, now: Timestamp, paint: Paint) -> String {
-    let ready = stand::condition(claim, ConditionType::Ready);
+    let ready = claim.condition(ConditionType::Ready);
     let reason = ready.map_or_else(|| "not looked at yet".to_owned(), |ready| plain(&ready.reason));
     let head = format!("{}  {}", paint.with(Tone::Strong, &full_name(claim)), paint.with(tone(claim), &reason));
     let status = claim.status.clone().unwrap_or_default();
@@ -36,11 +36,10 @@ pub fn tree(claim: &Quarantine, now: Timestamp, paint: Paint) -> String {
 
 /// The command that goes on from here, where one does.
 pub fn next_command(claim: &Quarantine) -> Option<&'static str> {
-    if claim.metadata.deletion_timestamp.is_some() {
+    if claim.is_deleting() {
         return (stand::is_held(claim) && !stand::is_approved(claim)).then_some("approve");
     }
-    let waits = claim.spec.suspend || claim.spec.mode == Mode::DryRun;
-    Some(if waits { "enforce" } else { "release" })
+    Some(if claim.spec.acts() { "release" } else { "enforce" })
 }
 
 fn about(claim: &Quarantine, status: &QuarantineStatus, now: Timestamp) -> Vec<Node> {
@@ -62,7 +61,7 @@ fn about(claim: &Quarantine, status: &QuarantineStatus, now: Timestamp) -> Vec<N
     told.extend(doing.into_iter().flatten().map(|mode| ("mode", Some(mode.to_owned()))));
     told.push(("created", claim.metadata.creation_timestamp.as_ref().map(|time| since(time.0))));
     told.push(("contained", status.contained_at.as_ref().map(|time| since(time.0) + &corrections)));
-    told.push(("deleted", claim.metadata.deletion_timestamp.as_ref().map(|time| since(time.0))));
+    told.push(("deleted", claim.deleted_at().map(since)));
     told.push(("held by", held_by));
     told.push(("finding", status.finding.as_ref().map(|finding| plain(&finding.id))));
     told.push(("policy", status.policy_changed.as_deref().map(plain)));

@@ -26,7 +26,7 @@ pub fn full_name(claim: &Quarantine) -> String {
 
 /// Which instance, and where; or which finding, while its instance isn't known.
 pub fn target(claim: &Quarantine) -> String {
-    if let Some(target) = claim.status.as_ref().and_then(|status| status.target.as_ref()) {
+    if let Some(target) = claim.resolved() {
         return plain(&format!("{} in {}, account {}", target.instance_id, target.region, target.account_id));
     }
     plain(&match &claim.spec.target {

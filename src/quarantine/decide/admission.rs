@@ -137,8 +137,7 @@ fn held_target(facts: &Facts) -> Option<ResolvedTarget> {
 }
 
 fn recorded_target(facts: &Facts) -> Option<&ResolvedTarget> {
-    let status = facts.claim.status.as_ref()?;
-    status.target.as_ref().filter(|_| !status.interfaces.is_empty())
+    facts.claim.resolved().filter(|_| facts.claim.has_records())
 }
 
 /// How a class reaches an instance: through its role, or with the operator's own credentials.

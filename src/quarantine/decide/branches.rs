@@ -69,12 +69,12 @@ fn trunk_of<'a>(view: &'a View, seen: &Interface) -> Option<&'a String> {
 }
 
 fn is_recorded(facts: &Facts, id: &str) -> bool {
-    facts.claim.status.iter().flat_map(|status| &status.interfaces).any(|record| record.id == id)
+    facts.claim.records().iter().any(|record| record.id == id)
 }
 
 /// How many records may still be made, once what is attached has its own.
 fn room(facts: &Facts, view: &View) -> usize {
-    let recorded = facts.claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.as_str());
+    let recorded = facts.claim.records().iter().map(|record| record.id.as_str());
     let taken: BTreeSet<&str> = recorded.chain(view.interfaces.iter().map(|seen| seen.id.as_str())).collect();
     MOST_INTERFACES.saturating_sub(taken.len())
 }

@@ -96,7 +96,7 @@ pub fn conclude(draft: &mut Draft<'_>, verdict: Verdict) {
 
 /// What a condition said before this decision.
 pub fn before<'a>(draft: &'a Draft<'_>, type_: ConditionType) -> Option<&'a Condition> {
-    draft.facts.claim.status.as_ref()?.conditions.iter().find(|condition| condition.is(type_))
+    draft.facts.claim.condition(type_)
 }
 
 /// Sets or takes away one condition that no verdict speaks of.
@@ -147,7 +147,7 @@ fn note_transitions(
         before(draft, type_)
             .is_some_and(|before| before.status == aspect.status && before.reason == aspect.reason.as_str())
     };
-    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
+    let deleting = draft.facts.claim.is_deleting();
     if let Some(contained) = contained
         && contained.status == ConditionStatus::True
         && !deleting

@@ -45,9 +45,9 @@ pub type Unrecorded = BTreeMap<String, Problem>;
 /// Makes the records of interfaces that have none.
 pub fn record_new(draft: &mut Draft<'_>, view: &View) -> Unrecorded {
     let mut unrecorded = Unrecorded::new();
-    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
+    let deleting = draft.facts.claim.is_deleting();
     for seen in view.own_interfaces() {
-        if let Some(record) = draft.status.interfaces.iter().find(|record| record.id == seen.id) {
+        if let Some(record) = draft.status.record(&seen.id) {
             if deleting && record.state == InterfaceState::TakenOver {
                 unrecorded.insert(seen.id.clone(), kept_elsewhere(record));
             }
@@ -114,7 +114,7 @@ pub fn record_rest(draft: &mut Draft<'_>, view: &View) {
 /// While a release is held, what it had already given back stays so, and tags stay as they are: a person decides by
 /// them.
 pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
-    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
+    let deleting = draft.facts.claim.is_deleting();
     let mut records = std::mem::take(&mut draft.status.interfaces);
     let facts = draft.facts;
     let left_alone = |record: &InterfaceStatus| {
@@ -139,12 +139,12 @@ pub fn isolate_all(draft: &mut Draft<'_>, view: &View) {
 }
 
 fn was_recorded(facts: &Facts, id: &str) -> bool {
-    facts.claim.status.iter().flat_map(|status| &status.interfaces).any(|record| record.id == id)
+    facts.claim.records().iter().any(|record| record.id == id)
 }
 
 /// Notes what a read shows, and changes nothing in AWS: for a claim that may not act now.
 pub fn watch_all(draft: &mut Draft<'_>, view: &View, still: &Aspect) -> Unrecorded {
-    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
+    let deleting = draft.facts.claim.is_deleting();
     let mut records = std::mem::take(&mut draft.status.interfaces);
     let theirs =
         |record: &InterfaceStatus| record.state == InterfaceState::TakenOver || (deleting && record.state.is_final());

@@ -123,7 +123,7 @@ impl<'a> Telling<'a> {
     /// instance.
     fn go_on(&self, draft: &mut Draft<'_>, outcome: Option<Outcome>) -> bool {
         let Some(saying) = outcome.and_then(|outcome| self.saying(draft, outcome)) else { return true };
-        let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
+        let deleting = draft.facts.claim.is_deleting();
         let mut at: BTreeMap<Place, Vec<Addressee>> = BTreeMap::new();
         for finding in &self.addressed {
             let addressee = Addressee::new(finding, &saying.word);
@@ -270,8 +270,7 @@ fn why_not(problem: &Problem) -> String {
 /// How a claim that stands fares, or one whose release waits. None: that isn't settled yet.
 fn outcome(draft: &mut Draft<'_>) -> Option<Outcome> {
     let said = |draft: &Draft<'_>, type_: ConditionType| {
-        let mut conditions = draft.status.conditions.iter();
-        conditions.find(|condition| condition.is(type_)).map(|condition| (condition.status, condition.reason.clone()))
+        draft.status.condition(type_).map(|condition| (condition.status, condition.reason.clone()))
     };
     let (_, reason) = said(draft, ConditionType::Ready)?;
     let waiting = [
@@ -284,12 +283,11 @@ fn outcome(draft: &mut Draft<'_>) -> Option<Outcome> {
         Reason::DryRun,
         Reason::ReleaseHeld,
     ];
-    let deleting = draft.facts.claim.metadata.deletion_timestamp.is_some();
+    let deleting = draft.facts.claim.is_deleting();
     if deleting {
         return (reason == Reason::ReleaseHeld.as_str()).then_some(Outcome::Waiting);
     }
-    let contained = said(draft, ConditionType::Contained).is_some_and(|(status, _)| status == ConditionStatus::True);
-    if contained {
+    if draft.status.is_true(ConditionType::Contained) {
         return Some(Outcome::Contained);
     }
     if waiting.iter().any(|waits| waits.as_str() == reason) {
@@ -356,7 +354,6 @@ fn note(draft: &Draft<'_>, outcome: Outcome) -> String {
 }
 
 fn ready<'a>(draft: &'a Draft<'_>) -> (&'a str, &'a str) {
-    let mut conditions = draft.status.conditions.iter();
-    let ready = conditions.find(|condition| condition.is(ConditionType::Ready));
+    let ready = draft.status.condition(ConditionType::Ready);
     ready.map_or(("", ""), |ready| (ready.reason.as_str(), ready.message.as_str()))
 }

@@ -75,7 +75,7 @@ pub fn is_declared(draft: &Draft<'_>, view: &View, id: &str) -> bool {
 /// Records that were taken over from a claim of another class get the group that this claim declares. What stands in the
 /// way of that, where something does: until then the other one stays in force.
 pub fn declare(draft: &mut Draft<'_>, view: &View) -> Option<(Progress, Aspect)> {
-    if draft.facts.claim.metadata.deletion_timestamp.is_some() {
+    if draft.facts.claim.is_deleting() {
         return None;
     }
     let foreign = |draft: &Draft<'_>, record: &InterfaceStatus| {
@@ -306,8 +306,8 @@ fn managed_declaration(draft: &Draft<'_>) -> Option<ManagedSecurityGroup> {
 
 fn managed_groups_here(draft: &Draft<'_>) -> Vec<ManagedGroup> {
     let (Some(class), Some(target)) = (draft.facts.class.found(), &draft.status.target) else { return Vec::new() };
-    let known = class.status.as_ref().map_or(&[][..], |status| &status.managed_groups);
-    known
+    class
+        .managed_groups()
         .iter()
         .filter(|group| group.account_id == target.account_id && group.region == target.region)
         .cloned()

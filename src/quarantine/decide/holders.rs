@@ -11,8 +11,7 @@ use super::{
 };
 use crate::{
     api::{
-        ConditionStatus, ConditionType, FINALIZER, HeldBy, InterfaceState, InterfaceStatus, Mode, Quarantine,
-        QuarantineClass, Reason,
+        ConditionStatus, ConditionType, HeldBy, InterfaceState, InterfaceStatus, Quarantine, QuarantineClass, Reason,
     },
     model::{
         ec2::Interface,
@@ -26,24 +25,18 @@ use std::collections::BTreeSet;
 impl Holder {
     /// What others need to know of a claim. None: it has never been stored.
     pub fn of(claim: &Quarantine) -> Option<Self> {
-        let status = claim.status.as_ref();
-        let deleting = claim.metadata.deletion_timestamp.is_some();
-        let records = status.map(|status| status.interfaces.clone()).unwrap_or_default();
-        let waits = status.is_some_and(|status| status.held_by.is_some());
-        let wanted = claim.spec.mode == Mode::Enforce && !claim.spec.suspend && !deleting;
-        let said = |type_| {
-            let conditions = status.iter().flat_map(|status| &status.conditions);
-            conditions.into_iter().find(|condition| condition.is(type_)).map(|condition| condition.status)
-        };
+        let records = claim.records().to_vec();
+        let waits = claim.status.as_ref().is_some_and(|status| status.held_by.is_some());
+        let said = |type_| claim.condition(type_).map(|condition| condition.status);
         Some(Self {
             namespace: claim.metadata.namespace.clone()?,
             name: claim.metadata.name.clone()?,
             uid: claim.metadata.uid.clone()?,
             created: claim.metadata.creation_timestamp.as_ref()?.0,
-            instance_id: named_instance(claim).map(str::to_owned),
-            deleting,
-            finalized: claim.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER),
-            eligible: wanted && (waits || !records.is_empty()),
+            instance_id: claim.instance_id().map(str::to_owned),
+            deleting: claim.is_deleting(),
+            finalized: claim.has_finalizer(),
+            eligible: claim.is_wanted() && (waits || !records.is_empty()),
             records,
             ready: said(ConditionType::Ready),
             contained: said(ConditionType::Contained),
@@ -86,30 +79,22 @@ pub fn isolation_groups<'a>(
     claims: impl IntoIterator<Item = &'a Quarantine>,
 ) -> BTreeSet<String> {
     let of_class = |class: &'a QuarantineClass| {
-        let managed = class.status.iter().flat_map(|status| &status.managed_groups).map(|group| &group.group_id);
+        let managed = class.managed_groups().iter().map(|group| &group.group_id);
         class.spec.security_group.id.iter().chain(&class.spec.allowed_security_group_ids).chain(managed)
     };
-    let records = claims.into_iter().filter_map(|claim| claim.status.as_ref()).flat_map(|status| &status.interfaces);
-    let of_records = records.flat_map(|record| &record.isolation_groups);
+    let of_records = claims.into_iter().flat_map(Quarantine::records).flat_map(|record| &record.isolation_groups);
     classes.into_iter().flat_map(of_class).chain(of_records).cloned().collect()
-}
-
-/// The instance that a claim names, resolved or declared.
-pub fn named_instance(claim: &Quarantine) -> Option<&str> {
-    let resolved =
-        claim.status.as_ref().and_then(|status| status.target.as_ref()).map(|target| target.instance_id.as_str());
-    resolved.or_else(|| claim.spec.target.instance.as_ref().map(|instance| instance.id.as_str()))
 }
 
 /// The other claims of the same instance.
 fn of_same_instance(facts: &Facts) -> impl Iterator<Item = &Holder> {
-    let own = named_instance(&facts.claim);
+    let own = facts.claim.instance_id();
     facts.holders.iter().filter(move |holder| own.is_some() && holder.instance_id.as_deref() == own)
 }
 
 /// The claim that drives the instance, when it is another one.
 pub fn driver(facts: &Facts) -> Option<&Holder> {
-    if facts.claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty()) {
+    if facts.claim.has_records() {
         return None;
     }
     let holding = of_same_instance(facts).filter(|holder| holder.holds());
@@ -122,7 +107,7 @@ pub fn driver(facts: &Facts) -> Option<&Holder> {
 /// Whether this claim takes the driver's records over: the driver goes, and no eligible claim is older.
 pub fn inherits(facts: &Facts, driver: &Holder) -> bool {
     let older = |holder: &Holder| holder.eligible && !holder.holds() && holder.age() < own_age(facts);
-    let wanted = facts.claim.spec.mode == Mode::Enforce && !facts.claim.spec.suspend;
+    let wanted = facts.claim.spec.acts();
     wanted && driver.deleting && driver.holds() && !of_same_instance(facts).any(older)
 }
 
@@ -242,7 +227,7 @@ pub fn take_back_returned(draft: &mut Draft<'_>, view: &View) {
         InterfaceState::Gone => view.interface(&record.id).is_some(),
         _ => false,
     };
-    if draft.facts.claim.metadata.deletion_timestamp.is_none() {
+    if !draft.facts.claim.is_deleting() {
         for record in draft.status.interfaces.iter_mut().filter(returned) {
             record.state = InterfaceState::Isolating;
             record.message = None;
@@ -273,7 +258,7 @@ fn precedes(facts: &Facts, seen: &Interface, other: &Holder) -> bool {
     let attached = |holder: &Holder| at.is_some() && holder.instance_id.as_deref() == at;
     let nobodys = !facts.holders.iter().any(attached);
     // Claims of this instance come from a store that may be behind, and one of them drives.
-    let elsewhere = other.instance_id.as_deref() != named_instance(&facts.claim);
+    let elsewhere = other.instance_id.as_deref() != facts.claim.instance_id();
     elsewhere && (attached(other) || (nobodys && other.age() < own_age(facts)))
 }
 

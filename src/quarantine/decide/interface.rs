@@ -2,7 +2,7 @@
 
 use super::draft::{Draft, since};
 use crate::{
-    api::{FINALIZER, InterfaceState, InterfaceStatus, Time},
+    api::{InterfaceState, InterfaceStatus, Time},
     model::{ec2::Interface, problem::Problem},
     quarantine::world::{ActionKind, Again},
 };
@@ -78,8 +78,7 @@ fn note_sent(record: &mut InterfaceStatus, at: Timestamp) {
 /// sent just now.
 pub fn suppose_sent(draft: &Draft<'_>, record: &mut InterfaceStatus) {
     let claim = &draft.facts.claim;
-    let finalized = claim.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER);
-    let lost = finalized && claim.status.as_ref().is_none_or(|status| status.interfaces.is_empty());
+    let lost = claim.has_finalizer() && !claim.has_records();
     if lost && record.unanswered_at.iter().all(|sent| sent.0 != draft.now()) {
         note_sent(record, draft.now());
     }

@@ -44,10 +44,7 @@ mod tests;
 
 use super::world::{Action, ActionKind, Again, ClassSight, Decision, FinalizerStep, Sight, View, World};
 use crate::{
-    api::{
-        ConditionStatus, ConditionType, FINALIZER, FindingReference, InterfaceState, QuarantineStatus, Reason,
-        ResolvedTarget,
-    },
+    api::{ConditionStatus, ConditionType, FindingReference, InterfaceState, QuarantineStatus, Reason, ResolvedTarget},
     model::problem::{Disposition, Problem},
 };
 use conditions::{Aspect, Progress, Verdict, conclude};
@@ -61,8 +58,8 @@ use std::time::Duration;
 pub fn decide(world: &World) -> Decision {
     let mut draft = Draft::new(world);
     let claim = &world.facts.claim;
-    let finalized = claim.metadata.finalizers.as_ref().is_some_and(|all| all.iter().any(|f| f == FINALIZER));
-    if claim.metadata.deletion_timestamp.is_none() {
+    let finalized = claim.has_finalizer();
+    if !claim.is_deleting() {
         look_after(&mut draft, &world.sight);
         let step =
             if draft.status.interfaces.is_empty() || finalized { FinalizerStep::Keep } else { FinalizerStep::Add };

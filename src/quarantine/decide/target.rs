@@ -150,7 +150,7 @@ pub fn hub_role(class: &QuarantineClass, partition: &str, own: &str, account_id:
 
 /// What was resolved before. Only the operator writes it, once, from what Security Hub said.
 fn resolved(facts: &Facts) -> Option<Named> {
-    let target = facts.claim.status.as_ref()?.target.as_ref()?;
+    let target = facts.claim.resolved()?;
     Some(Named {
         instance_id: target.instance_id.clone(),
         region: target.region.clone(),

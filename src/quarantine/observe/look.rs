@@ -1,7 +1,7 @@
 //! The look at AWS: where the claim is directed, what Security Hub says of its finding, and what EC2 shows.
 
 use crate::{
-    api::{AdmittedGroup, Mode, Reason, ResolvedTarget},
+    api::{AdmittedGroup, Reason, ResolvedTarget},
     aws::Ec2,
     model::{
         ec2::{InterfaceKind, Peer, SecurityGroup},
@@ -16,7 +16,6 @@ use crate::{
             branches::{self, Branches},
             target::{self, Ask},
         },
-        limits::holds,
         origin::Origins,
         world::{Facts, Sight, View},
     },
@@ -41,10 +40,8 @@ pub async fn look(context: &Context, facts: &mut Facts) -> Sight {
         return Sight::Resolved(target, finding);
     }
     if let Some(class) = facts.class.found()
-        && !holds(&facts.claim)
-        && facts.claim.spec.mode == Mode::Enforce
-        && !facts.claim.spec.suspend
-        && facts.claim.metadata.deletion_timestamp.is_none()
+        && !facts.claim.has_records()
+        && facts.claim.is_wanted()
     {
         let origins = Origins::of(&context.stores.sources.state());
         let known = context.stores.quarantines.state();
@@ -110,24 +107,24 @@ async fn see(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> Result<View, 
     add_recorded(ec2, facts, &mut view).await?;
     add_associations(ec2, facts, &mut view).await?;
     add_prefix_lists(ec2, &mut view).await?;
-    if facts.claim.metadata.deletion_timestamp.is_some() {
+    if facts.claim.is_deleting() {
         view.originals_present = Some(originals_present(ec2, facts).await?);
     }
     Ok(view)
 }
 
 async fn isolation_groups(ec2: &Ec2, facts: &Facts, target: &ResolvedTarget) -> Result<Vec<SecurityGroup>, Problem> {
-    let status = facts.claim.status.as_ref();
-    let mut ids: BTreeSet<String> = status
+    let mut ids: BTreeSet<String> = facts
+        .claim
+        .records()
         .iter()
-        .flat_map(|status| &status.interfaces)
         .chain(facts.holders.iter().flat_map(|holder| &holder.records))
         .flat_map(|record| record.isolation_groups.clone())
         .collect();
     let declared = admitted_or_declared(facts)?;
     ids.extend(declared.id);
     if let Some(class) = facts.class.found().filter(|_| declared.managed) {
-        let made = class.status.iter().flat_map(|status| &status.managed_groups);
+        let made = class.managed_groups().iter();
         ids.extend(
             made.filter(|group| group.account_id == target.account_id && group.region == target.region)
                 .map(|group| group.group_id.clone()),
@@ -192,8 +189,7 @@ async fn add_recorded(ec2: &Ec2, facts: &Facts, view: &mut View) -> Result<(), P
 /// Asks of groups that lie in another VPC than an interface whether they serve that VPC all the same: of each where the
 /// VPC has none of its own, else of those that bear the declared name, too.
 async fn add_associations(ec2: &Ec2, facts: &Facts, view: &mut View) -> Result<(), Problem> {
-    let recorded: BTreeSet<&str> =
-        facts.claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.as_str()).collect();
+    let recorded: BTreeSet<&str> = facts.claim.records().iter().map(|record| record.id.as_str()).collect();
     let vpcs: BTreeSet<&str> = view
         .own_interfaces()
         .filter(|seen| !recorded.contains(seen.id.as_str()))

@@ -10,12 +10,11 @@ pub use own_nodes::{OwnNodes, OwnPod};
 
 use super::{
     context::{Context, Error, in_time},
-    decide::holders::{isolation_groups as isolation_groups_of, named_instance},
-    limits::holds,
+    decide::holders::isolation_groups as isolation_groups_of,
     record::Recorded,
     world::{ActionKind, ClassSight, Facts, Holder, NamespaceSight, OperatorFacts, Outcomes, Room, Sight, View, World},
 };
-use crate::api::{AUTOMATIC_ANNOTATION, DEFAULT_CLASS_ANNOTATION, Quarantine, QuarantineClass};
+use crate::api::{AUTOMATIC_ANNOTATION, Quarantine, QuarantineClass};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::{
@@ -28,14 +27,14 @@ use std::collections::{BTreeSet, HashSet};
 /// The claim is read afresh before its first record and before its release: the store is a cache.
 #[tracing::instrument(level = "debug", name = "observe", skip_all)]
 pub async fn facts(context: &Context, cached: &Quarantine) -> Result<Option<Facts>, Error> {
-    let deleting = cached.metadata.deletion_timestamp.is_some();
-    let claim = if holds(cached) && !deleting {
+    let deleting = cached.is_deleting();
+    let claim = if cached.has_records() && !deleting {
         Some(cached.clone())
     } else {
         in_time(claims(context, cached).get_opt(&cached.name_any())).await?.filter(|fresh| fresh.uid() == cached.uid())
     };
     let Some(claim) = claim else { return Ok(None) };
-    let deleting = claim.metadata.deletion_timestamp.is_some();
+    let deleting = claim.is_deleting();
     let mut namespace = namespace_sight(context, &claim);
     // Whether the release is meant isn't read from a cache.
     namespace.deleting |= deleting && namespace_is_deleting(context, &claim).await?;
@@ -90,8 +89,8 @@ pub async fn world(context: &Context, mut facts: Facts, outcomes: Outcomes) -> R
     };
     if let Sight::Seen(_, view) = &sight {
         add_movers(context, &mut facts, view).await?;
-        let unchosen = facts.claim.annotations().contains_key(AUTOMATIC_ANNOTATION) && !holds(&facts.claim);
-        if let Some(instance) = named_instance(&facts.claim).filter(|_| unchosen) {
+        let unchosen = facts.claim.annotations().contains_key(AUTOMATIC_ANNOTATION) && !facts.claim.has_records();
+        if let Some(instance) = facts.claim.instance_id().filter(|_| unchosen) {
             facts.node = Some(context.nodes.sight(&context.client, instance).await?);
         }
     }
@@ -100,7 +99,7 @@ pub async fn world(context: &Context, mut facts: Facts, outcomes: Outcomes) -> R
 
 /// Whether two claims name the same instance.
 pub fn names_instance(claim: &Quarantine, other: &Quarantine) -> bool {
-    named_instance(claim).is_some() && named_instance(claim) == named_instance(other)
+    claim.instance_id().is_some() && claim.instance_id() == other.instance_id()
 }
 
 /// The claim's own collection.
@@ -109,17 +108,13 @@ pub fn claims(context: &Context, claim: &Quarantine) -> Api<Quarantine> {
 }
 
 fn class_sight(context: &Context, claim: &Quarantine) -> ClassSight {
-    let fixed = claim.status.as_ref().and_then(|status| status.class_name.clone());
-    if let Some(name) = fixed.or_else(|| claim.spec.class_name.clone()) {
-        return match context.stores.classes.get(&ObjectRef::new(&name)) {
+    if let Some(name) = claim.class_name() {
+        return match context.stores.classes.get(&ObjectRef::new(name)) {
             Some(class) => ClassSight::Found(Box::new(class.as_ref().clone())),
-            None => ClassSight::NotFound(name),
+            None => ClassSight::NotFound(name.clone()),
         };
     }
-    let mut defaults = context
-        .stores
-        .classes
-        .state_filter(|class| class.annotations().get(DEFAULT_CLASS_ANNOTATION).is_some_and(|v| v == "true"));
+    let mut defaults = context.stores.classes.state_filter(|class| class.is_default());
     match (defaults.pop(), defaults.is_empty()) {
         (None, _) => ClassSight::NoDefault,
         (Some(only), true) => ClassSight::Found(Box::new(only.as_ref().clone())),
@@ -144,14 +139,14 @@ fn namespace_sight(context: &Context, claim: &Quarantine) -> NamespaceSight {
 async fn holders(context: &Context, claim: &Quarantine) -> Result<Vec<Holder>, Error> {
     let others =
         context.stores.quarantines.state_filter(|other| other.uid() != claim.uid() && names_instance(claim, other));
-    let passes_on = match holds(claim) {
-        true => claim.metadata.deletion_timestamp.is_some(),
-        false => others.iter().any(|other| holds(other) && other.metadata.deletion_timestamp.is_some()),
+    let passes_on = match claim.has_records() {
+        true => claim.is_deleting(),
+        false => others.iter().any(|other| other.has_records() && other.is_deleting()),
     };
     if !passes_on {
         return Ok(others.iter().filter_map(|other| Holder::of(other)).collect());
     }
-    let instance = named_instance(claim).unwrap_or_default();
+    let instance = claim.instance_id().unwrap_or_default();
     let all: Api<Quarantine> = Api::all(context.client.clone());
     let named = ListParams::default().fields(&format!("status.target.instanceId={instance}"));
     let live = in_time(all.list(&named)).await?;
@@ -166,10 +161,10 @@ fn isolation_groups_known(context: &Context) -> BTreeSet<String> {
 /// Claims of other instances that have a record of an interface that this look showed, or that this claim recorded: as
 /// the API server has them, because what they hold may be let go here.
 async fn add_movers(context: &Context, facts: &mut Facts, view: &View) -> Result<(), Error> {
-    let recorded = facts.claim.status.iter().flat_map(|status| &status.interfaces).map(|record| record.id.as_str());
+    let recorded = facts.claim.records().iter().map(|record| record.id.as_str());
     let seen: HashSet<&str> = view.interfaces.iter().map(|seen| seen.id.as_str()).chain(recorded).collect();
     let movers = context.stores.quarantines.state_filter(|other| {
-        let mut records = other.status.iter().flat_map(|status| &status.interfaces);
+        let mut records = other.records().iter();
         other.uid() != facts.claim.uid()
             && !names_instance(&facts.claim, other)
             && records.any(|record| seen.contains(record.id.as_str()))

@@ -11,8 +11,6 @@ use crate::{
         wait::until,
     },
 };
-use kube::ResourceExt;
-use quarantine_operator::api::FINALIZER;
 use serde_json::json;
 
 const ORIGINALS: [&[&str]; 2] = [&["web"], &["app", "db"]];
@@ -52,7 +50,7 @@ async fn strip_and_wait(scene: &Scene) {
     scene.desk.edit(CLAIM, json!({"metadata": {"finalizers": null}})).await;
     until("the finalizer is back", async || {
         let claim = scene.desk.claims.get(CLAIM).await.expect("still there");
-        claim.finalizers().iter().any(|finalizer| finalizer == FINALIZER).then_some(())
+        claim.has_finalizer().then_some(())
     })
     .await;
 }

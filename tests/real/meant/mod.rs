@@ -10,7 +10,7 @@ use crate::{
     e2e::scene::{CLAIM, Scene},
     support::claims::{condition, holds},
 };
-use quarantine_operator::api::{FINALIZER, Quarantine};
+use quarantine_operator::api::Quarantine;
 use serde_json::json;
 
 /// Waits until the release is held, with these words, and checks that nothing was given back.
@@ -19,7 +19,7 @@ pub async fn is_held(scene: &Scene, words: &str) -> Quarantine {
     let message = &condition(&claim, "Ready").expect("said").message;
     assert!(message.contains(words) && message.contains("quarantine-operator.dev/release: approved"), "{message}");
     assert!(holds(&claim, "Stalled") && holds(&claim, "Contained"), "{:?}", claim.status);
-    assert!(claim.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == FINALIZER));
+    assert!(claim.has_finalizer());
     is_isolated(scene).await;
     claim
 }

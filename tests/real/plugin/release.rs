@@ -124,7 +124,7 @@ async fn waiting_ends_with_124_when_its_time_has_passed_and_the_quarantine_stays
     let said = isolate(&scene, &["--wait", "--timeout", "3s"]).ended(124);
     said.says(&["LimitReached", "The Quarantine stays", "kubectl quarantine status"]);
     let claim = scene.desk.says(&scene.instance, "Ready", "False", "LimitReached").await;
-    assert!(holds(&claim, "Reconciling") && claim.metadata.deletion_timestamp.is_none());
+    assert!(holds(&claim, "Reconciling") && !claim.is_deleting());
 }
 
 #[tokio::test]

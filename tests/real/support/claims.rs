@@ -6,7 +6,7 @@ use kube::{
     Api, Client, ResourceExt,
     api::{DeleteParams, Patch, PatchParams, PostParams},
 };
-use quarantine_operator::api::{Condition, ConditionStatus, Quarantine, QuarantineClass, QuarantineStatus};
+use quarantine_operator::api::{Condition, Quarantine, QuarantineClass, QuarantineStatus};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -99,12 +99,12 @@ impl Drop for Desk {
 
 /// The condition of that type.
 pub fn condition<'a>(claim: &'a Quarantine, type_: &str) -> Option<&'a Condition> {
-    claim.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == type_)
+    claim.conditions().iter().find(|condition| condition.type_ == type_)
 }
 
 /// Whether a condition is there and true.
 pub fn holds(claim: &Quarantine, type_: &str) -> bool {
-    condition(claim, type_).is_some_and(|condition| condition.status == ConditionStatus::True)
+    condition(claim, type_).is_some_and(Condition::is_true)
 }
 
 pub fn status(claim: &Quarantine) -> &QuarantineStatus {

@@ -260,10 +260,10 @@ impl Scene {
             facts.finding = Some(Ok(self.hub.clone()));
         }
         let mut view = self.view.clone();
-        let records = facts.claim.status.iter().flat_map(|status| &status.interfaces);
+        let records = facts.claim.records().iter();
         let originals = records.flat_map(|record| record.original_security_groups.iter().flatten());
         let present = originals.filter(|id| !self.deleted_groups.contains(*id)).cloned().collect();
-        view.originals_present = facts.claim.metadata.deletion_timestamp.is_some().then_some(present);
+        view.originals_present = facts.claim.is_deleting().then_some(present);
         let sight = match (admission::route(&facts), &self.unseen) {
             (Err(problem), _) => Sight::Refused(problem),
             (Ok(target), _) if facts.finding.is_some() => {
@@ -395,6 +395,6 @@ impl Scene {
 
     pub fn record(&self, id: &str) -> InterfaceStatus {
         let status = self.facts.claim.status.as_ref().expect("has a status");
-        status.interfaces.iter().find(|record| record.id == id).expect("has a record").clone()
+        status.record(id).expect("has a record").clone()
     }
 }

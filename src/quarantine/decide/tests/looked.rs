@@ -79,7 +79,7 @@ impl Looked {
     /// Whoever is left something to do looks again: soon after what passes by itself, at the usual pace where something
     /// is held, within five minutes in any case; and never without a pause, but for an instance that was just resolved.
     pub fn comes_back_in_time(&self, claim: &Quarantine, seen: bool, passing: bool) {
-        let deleting = claim.metadata.deletion_timestamp.is_some();
+        let deleting = claim.is_deleting();
         let unheld = deleting && claim.metadata.finalizers.is_none();
         let Some(pause) = self.pause() else {
             return assert!(unheld, "something is left, and nobody looks again: {:#?}", self.status);

@@ -41,7 +41,7 @@ impl Planted {
     /// What the bug makes of a right decision.
     pub fn corrupt(self, world: &World, decision: &mut Decision) {
         let Sight::Seen(_, view) = &world.sight else { return };
-        let deleting = world.facts.claim.metadata.deletion_timestamp.is_some();
+        let deleting = world.facts.claim.is_deleting();
         let records = &mut decision.status.interfaces;
         match self {
             Self::ActsBeforeItRecords => {}
@@ -156,7 +156,7 @@ impl Planted {
                 records.iter_mut().filter(sent).for_each(|record| record.unanswered_at.clear());
             }
             Self::TakesItsLostRecordsForAnothersOnes => {
-                let lost = world.facts.claim.status.as_ref().is_none_or(|status| status.interfaces.is_empty());
+                let lost = !world.facts.claim.has_records();
                 if deleting && lost && world.facts.holders.iter().any(|holder| holder.holds()) {
                     records.clear();
                     decision.finalizer = FinalizerStep::Remove;

@@ -135,7 +135,7 @@ fn records_lost_of_an_interface_that_no_other_claim_holds_come_back_though_anoth
     let looked = lost.look();
     looked.says(Stalled, True, Reason::ReleaseHeld, &["eni-2", "was lost"]);
     assert_eq!(lost.record("eni-2").original_security_groups, Some(groups(&["sg-a", "sg-b"])));
-    assert!(lost.facts.claim.status.iter().flat_map(|status| &status.interfaces).all(|record| record.id != "eni-1"));
+    assert!(lost.facts.claim.records().iter().all(|record| record.id != "eni-1"));
 }
 
 #[test]

@@ -7,10 +7,10 @@ use super::{
 };
 use crate::{
     api::{
-        ClassSecurityGroup, FINALIZER, IngressRule, InstanceTarget, ManagedSecurityGroup, Quarantine, QuarantineClass,
+        ClassSecurityGroup, IngressRule, InstanceTarget, ManagedSecurityGroup, Quarantine, QuarantineClass,
         QuarantineClassSpec, QuarantineSpec, QuarantineStatus, Target, Time,
     },
-    quarantine::{decide::holders::named_instance, world::Holder},
+    quarantine::world::Holder,
 };
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -91,8 +91,8 @@ impl ApiServer {
         let fresh = self.claims.get(name)?;
         let cached =
             self.cached.get(name).filter(|cached| stale && cached.metadata.uid == fresh.metadata.uid).unwrap_or(fresh);
-        let held = cached.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
-        Some(if held && cached.metadata.deletion_timestamp.is_none() { cached } else { fresh }.clone())
+        let held = cached.has_records();
+        Some(if held && !cached.is_deleting() { cached } else { fresh }.clone())
     }
 
     /// Every write of anybody goes through here.
@@ -103,9 +103,8 @@ impl ApiServer {
             self.version += 1;
             claim.metadata.resource_version = Some(self.version.to_string());
         }
-        let ended = |claim: &Quarantine| {
-            claim.metadata.deletion_timestamp.is_some() && claim.metadata.finalizers.as_ref().is_none_or(Vec::is_empty)
-        };
+        let ended =
+            |claim: &Quarantine| claim.is_deleting() && claim.metadata.finalizers.as_ref().is_none_or(Vec::is_empty);
         if self.claims.get(name).is_some_and(ended) {
             self.claims.remove(name);
         }
@@ -150,8 +149,8 @@ impl ApiServer {
 
     /// As `observe` finds them: where records pass on as they are, from the store otherwise.
     pub fn holders_beside(&self, claim: &Quarantine, stale: bool) -> Vec<Holder> {
-        let own = named_instance(claim);
-        let same = |other: &&Quarantine| named_instance(other) == own;
+        let own = claim.instance_id();
+        let same = |other: &&Quarantine| other.instance_id() == own;
         let others: Vec<&Quarantine> =
             self.claims.values().filter(|other| other.metadata.uid != claim.metadata.uid).collect();
         let cached = |other: &&Quarantine| {
@@ -161,9 +160,9 @@ impl ApiServer {
             if stale { cached.cloned() } else { Some((*other).clone()) }
         };
         let in_store: Vec<Quarantine> = others.iter().filter_map(cached).collect();
-        let passes_on = match holds(claim) {
-            true => deleting(claim),
-            false => in_store.iter().filter(same).any(|other| holds(other) && deleting(other)),
+        let passes_on = match claim.has_records() {
+            true => claim.is_deleting(),
+            false => in_store.iter().filter(same).any(|other| other.has_records() && other.is_deleting()),
         };
         let beside: Vec<Quarantine> = match passes_on {
             true => others.iter().copied().filter(same).cloned().collect(),
@@ -171,7 +170,7 @@ impl ApiServer {
         };
         // Those of other instances are found in the store, and read afresh.
         let known = |other: &&Quarantine| in_store.iter().any(|known| known.metadata.uid == other.metadata.uid);
-        let elsewhere = others.iter().copied().filter(|other| !same(other) && holds(other)).filter(known);
+        let elsewhere = others.iter().copied().filter(|other| !same(other) && other.has_records()).filter(known);
         beside.iter().chain(elsewhere).filter_map(Holder::of).collect()
     }
 }
@@ -189,20 +188,8 @@ fn class(name: &str, group: &str, source: Source) -> QuarantineClass {
     class
 }
 
-pub fn holds(claim: &Quarantine) -> bool {
-    claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty())
-}
-
 /// SSH from the responders' network, and nothing else.
 fn managed(name: &str) -> ManagedSecurityGroup {
     let ssh = IngressRule { port: 22, cidrs: vec!["10.0.0.0/8".to_owned()], ..IngressRule::default() };
     ManagedSecurityGroup { name: name.to_owned(), description: "cut off".to_owned(), ingress: vec![ssh] }
-}
-
-pub fn finalized(claim: &Quarantine) -> bool {
-    claim.metadata.finalizers.as_ref().is_some_and(|all| all.iter().any(|finalizer| finalizer == FINALIZER))
-}
-
-pub fn deleting(claim: &Quarantine) -> bool {
-    claim.metadata.deletion_timestamp.is_some()
 }

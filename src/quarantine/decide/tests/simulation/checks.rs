@@ -1,17 +1,9 @@
 //! What may never be decided or left untold, whatever happens: rules 6, 7, 9, 10, 11, 12.
 
 use super::super::speech::faults;
-use super::{
-    Broken, Simulation,
-    api_server::{deleting, finalized, seconds},
-    broken,
-    writes::record,
-};
+use super::{Broken, Simulation, api_server::seconds, broken};
 use crate::{
-    api::{
-        Condition, ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Quarantine, QuarantineStatus,
-        Reason,
-    },
+    api::{ConditionStatus, ConditionType, InterfaceState, InterfaceStatus, Quarantine, QuarantineStatus, Reason},
     model::ec2::Interface,
     quarantine::{
         decide::{decide, holders::is_driven_elsewhere},
@@ -20,12 +12,8 @@ use crate::{
 };
 use std::collections::BTreeSet;
 
-pub fn condition(status: &QuarantineStatus, type_: ConditionType) -> Option<&Condition> {
-    status.conditions.iter().find(|condition| condition.is(type_))
-}
-
 pub fn contained(status: &QuarantineStatus) -> bool {
-    condition(status, ConditionType::Contained).is_some_and(|condition| condition.status == ConditionStatus::True)
+    status.is_true(ConditionType::Contained)
 }
 
 pub fn set(groups: &[String]) -> BTreeSet<&String> {
@@ -47,18 +35,18 @@ impl Simulation {
             self.proven
                 .extend(view.groups.iter().filter(|group| group.egress.is_empty()).map(|group| group.id.clone()));
         }
-        let held = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
+        let held = claim.has_records();
         let refused = self.api.policy_refuses || (self.api.limit_reached && !held);
         let acts = decision.actions.iter().any(|action| action.kind() != ActionKind::Probe);
-        if refused && !held && !deleting(claim) && (acts || decision.finalizer != FinalizerStep::Keep) {
+        if refused && !held && !claim.is_deleting() && (acts || decision.finalizer != FinalizerStep::Keep) {
             return broken(6, format!("policy refuses, and yet: {decision:?}"));
         }
-        if self.api.limit_reached && !held && !deleting(claim) && !decision.status.interfaces.is_empty() {
+        if self.api.limit_reached && !held && !claim.is_deleting() && !decision.status.interfaces.is_empty() {
             return broken(12, "a record was made though the limit is reached");
         }
         if matches!(world.sight, Sight::Seen(..))
             && held
-            && !deleting(claim)
+            && !claim.is_deleting()
             && decision.status.policy_changed.is_none()
             && self.api.policy_refuses
         {
@@ -68,7 +56,7 @@ impl Simulation {
         self.check_accounted(world, decision)?;
         self.check_unknown_originals(world, decision)?;
         self.count_forgeries(world);
-        let unfinished = decision.finalizer != FinalizerStep::Remove && (!deleting(claim) || finalized(claim));
+        let unfinished = decision.finalizer != FinalizerStep::Remove && (!claim.is_deleting() || claim.has_finalizer());
         if unfinished && decision.actions.is_empty() && decision.again == Again::NEVER {
             return broken(9, "something is left, and nobody looks again");
         }
@@ -84,14 +72,14 @@ impl Simulation {
         let Sight::Seen(_, view) = &world.sight else {
             return if before { Ok(()) } else { broken(7, "Contained=True without a read") };
         };
-        if deleting(&world.facts.claim)
+        if world.facts.claim.is_deleting()
             && before
             && (world.facts.claim.spec.suspend || decision.finalizer == FinalizerStep::Remove)
         {
             return Ok(());
         }
         let exactly = |interface: &&Interface| {
-            let record = decision.status.interfaces.iter().find(|record| record.id == interface.id);
+            let record = decision.status.record(&interface.id);
             let waits = world.facts.holders.iter().find_map(|holder| holder.record(&interface.id));
             record.or(waits).is_some_and(|record| {
                 set(&interface.groups) == set(&record.isolation_groups[record.isolation_groups.len() - 1..])
@@ -110,7 +98,7 @@ impl Simulation {
             return Ok(());
         }
         // What was taken over just now is read by its id in the next round: then the world is another one.
-        let recorded = |id: &str| record(&world.facts.claim, id).is_some();
+        let recorded = |id: &str| world.facts.claim.record(id).is_some();
         let read = |id: &str| matches!(&world.sight, Sight::Seen(_, view) if view.interface(id).is_some());
         if decision.status.interfaces.iter().any(|new| !recorded(&new.id) && !read(&new.id)) {
             return Ok(());
@@ -161,11 +149,11 @@ impl Simulation {
     /// Rule 9: what went wrong in this reconcile, and still stands in the way, is told.
     pub fn check_told(&mut self, recorded: &Quarantine, decision: &Decision, world: &World) -> Result<(), Broken> {
         let Sight::Seen(_, view) = &world.sight else { return Ok(()) };
-        let ready = condition(&decision.status, ConditionType::Ready);
+        let ready = decision.status.condition(ConditionType::Ready);
         let released_later = ready.is_some_and(|ready| ready.reason == Reason::ReleaseHeld.as_str());
         let told =
             |message: &str| decision.status.conditions.iter().any(|condition| condition.message.contains(message));
-        for record in recorded.status.iter().flat_map(|status| &status.interfaces) {
+        for record in recorded.records() {
             let Some(seen) = view.interface(&record.id) else { continue };
             if is_driven_elsewhere(&world.facts, view, &record.id) {
                 continue;
@@ -180,7 +168,7 @@ impl Simulation {
                 if let Some(problem) = problem
                     && !told(&problem.message)
                     && !(kind == ActionKind::Restore && released_later)
-                    && !(kind == ActionKind::Tag && (deleting(recorded) || recorded.spec.suspend))
+                    && !(kind == ActionKind::Tag && (recorded.is_deleting() || recorded.spec.suspend))
                 {
                     return broken(
                         9,
@@ -198,7 +186,7 @@ impl Simulation {
     /// Rule 11: what is already isolated and has no record is contained, is watched for a minute, and is never called
     /// restorable.
     fn check_unknown_originals(&self, world: &World, decision: &Decision) -> Result<(), Broken> {
-        if !matches!(world.sight, Sight::Seen(..)) || deleting(&world.facts.claim) {
+        if !matches!(world.sight, Sight::Seen(..)) || world.facts.claim.is_deleting() {
             return Ok(());
         }
         let unknown: Vec<&InterfaceStatus> = decision
@@ -208,7 +196,7 @@ impl Simulation {
             .filter(|record| record.original_security_groups.is_none() && !record.state.is_final())
             .collect();
         let Some(oldest) = unknown.iter().map(|record| seconds(&record.recorded_at)).min() else { return Ok(()) };
-        let told = condition(&decision.status, ConditionType::Restorable);
+        let told = decision.status.condition(ConditionType::Restorable);
         let said = |status| told.is_some_and(|told| told.status == status);
         if said(ConditionStatus::True) || told.is_none() {
             return broken(11, format!("nothing tells what {} carried, and Restorable is {told:?}", unknown[0].id));

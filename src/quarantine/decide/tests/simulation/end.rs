@@ -2,20 +2,15 @@
 //! wanted is contained and quiet; then everything is deleted, and must be gone.
 
 use super::{
-    Broken, Simulation,
-    api_server::{deleting, holds},
-    broken,
-    checks::{condition, contained},
+    Broken, Simulation, broken,
+    checks::contained,
     ec2::{Eni, INSTANCES, group},
     history::{Claim, Plan, Step},
     is_isolation, original,
 };
 use crate::{
     api::{Condition, ConditionType, QuarantineStatus, Reason},
-    quarantine::{
-        decide::holders::named_instance,
-        world::{Again, Pauses},
-    },
+    quarantine::world::{Again, Pauses},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -116,12 +111,12 @@ impl Simulation {
     /// Rules 7 and 8, at rest: every interface that AWS lets us change is isolated, the others are named.
     fn check_contained(&mut self, instance: &str) -> Result<(), Broken> {
         let empty = QuarantineStatus::default();
-        let all: Vec<_> = self.api.claims.values().filter(|claim| named_instance(claim) == Some(instance)).collect();
-        let live: Vec<_> = all.iter().filter(|claim| !deleting(claim) && !claim.spec.suspend).collect();
+        let all: Vec<_> = self.api.claims.values().filter(|claim| claim.instance_id() == Some(instance)).collect();
+        let live: Vec<_> = all.iter().filter(|claim| !claim.is_deleting() && !claim.spec.suspend).collect();
         let attached =
             |eni: &&Eni| eni.present().is_some_and(|interface| interface.instance_id.as_deref() == Some(instance));
-        let Some(driver) = live.iter().find(|claim| holds(claim)) else {
-            let held_elsewhere = all.iter().any(|claim| holds(claim));
+        let Some(driver) = live.iter().find(|claim| claim.has_records()) else {
+            let held_elsewhere = all.iter().any(|claim| claim.has_records());
             let own = self.ec2.interfaces.values().any(|eni| attached(&eni));
             return if live.is_empty() || held_elsewhere || !own {
                 Ok(())
@@ -130,7 +125,7 @@ impl Simulation {
             };
         };
         let status = driver.status.as_ref().unwrap_or(&empty);
-        let told = condition(status, ConditionType::Contained).cloned();
+        let told = status.condition(ConditionType::Contained).cloned();
         let (mut all, mut refused) = (0, 0);
         for eni in self.ec2.interfaces.values().filter(attached) {
             let Some(interface) = eni.present() else { continue };
@@ -175,7 +170,7 @@ impl Simulation {
     fn check_waiting_has_a_reason(&self) -> Result<(), Broken> {
         for claim in self.api.claims.values() {
             let status = claim.status.clone().unwrap_or_default();
-            let Some(ready) = condition(&status, ConditionType::Ready) else {
+            let Some(ready) = status.condition(ConditionType::Ready) else {
                 return broken(9, "it waits and says nothing");
             };
             let waits = [
@@ -226,7 +221,7 @@ impl Simulation {
                     .is_some_and(|seen| seen.managed_by.is_some());
                 record.original_security_groups.is_none() || stray || managed
             });
-            let lost = condition(&status, ConditionType::Ready).is_some_and(|ready| {
+            let lost = status.condition(ConditionType::Ready).is_some_and(|ready| {
                 [Reason::RecordsLost, Reason::HandingOver].iter().any(|reason| ready.reason == reason.as_str())
             });
             if !lost && (left.is_empty() || !unknown) {

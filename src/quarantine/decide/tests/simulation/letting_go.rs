@@ -1,18 +1,10 @@
 //! When nothing may be let go: rules 4 and 13.
 
-use super::{
-    Broken, Simulation,
-    api_server::{deleting, finalized},
-    broken,
-    checks::set,
-    ec2::Eni,
-    writes::record,
-};
+use super::{Broken, Simulation, broken, checks::set, ec2::Eni};
 use crate::{
     api::{InterfaceState, InterfaceStatus, Quarantine, RELEASE_ANNOTATION, RecordSource, ReleasePolicy},
     model::ec2::Interface,
     quarantine::{
-        decide::holders::named_instance,
         tags,
         world::{Decision, Sight, World},
     },
@@ -33,8 +25,7 @@ impl Simulation {
             // Those of records that were lost, too.
             let uid = claim.metadata.uid.clone().unwrap_or_default();
             self.given_up.extend(self.recorded_by.iter().filter(|(by, _)| *by == uid).map(|(_, id)| id.clone()));
-            self.given_up
-                .extend(claim.status.iter().flat_map(|status| &status.interfaces).map(|given| given.id.clone()));
+            self.given_up.extend(claim.records().iter().map(|given| given.id.clone()));
             return Ok(());
         }
         for record in &decision.status.interfaces {
@@ -76,7 +67,7 @@ impl Simulation {
     /// Rule 4: an interface is accounted for by what a read can have shown.
     pub fn check_accounted(&self, world: &World, decision: &Decision) -> Result<(), Broken> {
         for new in decision.status.interfaces.iter().filter(|new| new.state.is_final()) {
-            if record(&world.facts.claim, &new.id).is_some_and(|old| old.state == new.state) {
+            if world.facts.claim.record(&new.id).is_some_and(|old| old.state == new.state) {
                 continue;
             }
             let readable = self.ec2.interfaces.get(&new.id).map(|eni| eni.readable(self.now)).unwrap_or_default();
@@ -115,7 +106,7 @@ impl Simulation {
     /// Whether another claim, which stays, has a record of the interface.
     fn taken_over(&self, claim: &Quarantine, id: &str) -> bool {
         let others = self.api.claims.values().filter(|other| other.metadata.uid != claim.metadata.uid);
-        others.filter(|other| finalized(other)).any(|other| is_live(other, id))
+        others.filter(|other| other.has_finalizer()).any(|other| is_live(other, id))
     }
 
     /// Whether tags under this claim's uid still tell something: it has a record, or lost it, or left everything as it
@@ -129,7 +120,7 @@ impl Simulation {
     /// Whether the claim had a record of the interface that was lost: its finalizer stays until it is found again.
     pub fn lost_record(&self, claim: &Quarantine, id: &str) -> bool {
         let uid = claim.metadata.uid.clone().unwrap_or_default();
-        finalized(claim) && record(claim, id).is_none() && self.recorded_by.contains(&(uid, id.to_owned()))
+        claim.has_finalizer() && claim.record(id).is_none() && self.recorded_by.contains(&(uid, id.to_owned()))
     }
 
     fn lost_by_another(&self, claim: &Quarantine, id: &str) -> bool {
@@ -159,7 +150,7 @@ impl Simulation {
             .values()
             // What was attached after the read that is decided from isn't seen by it.
             .filter(|eni| {
-                let attached = |seen: &Interface| seen.instance_id.as_deref() == named_instance(claim);
+                let attached = |seen: &Interface| seen.instance_id.as_deref() == claim.instance_id();
                 eni.present().is_some() && eni.readable(self.now).into_iter().flatten().all(attached)
             })
             // Another one that lost its record finds it again.
@@ -189,8 +180,7 @@ impl Simulation {
         if approved(stored) || stored.spec.release.policy == ReleasePolicy::Retain {
             return Ok(());
         }
-        let records =
-            || stored.status.iter().flat_map(|status| &status.interfaces).filter(|record| !record.state.is_final());
+        let records = || stored.records().iter().filter(|record| !record.state.is_final());
         if self.api.namespace_deleting && records().next().is_some() {
             return broken(13, "released because the namespace goes, and nobody approved it");
         }
@@ -219,18 +209,17 @@ impl Simulation {
         let claim = &world.facts.claim;
         let Sight::Seen(_, view) = &world.sight else { return };
         let uid = claim.metadata.uid.as_deref().unwrap_or_default();
-        let records =
-            claim.status.iter().flat_map(|status| &status.interfaces).filter(|record| !record.state.is_final());
+        let records = claim.records().iter().filter(|record| !record.state.is_final());
         let forged =
             records.filter(|record| view.interface(&record.id).is_some_and(|seen| is_forged(seen, record, uid)));
-        if deleting(claim) && forged.count() > 0 {
+        if claim.is_deleting() && forged.count() > 0 {
             self.tally.count("releases with forged tags");
         }
     }
 }
 
 fn is_live(claim: &Quarantine, id: &str) -> bool {
-    record(claim, id).is_some_and(|record| !record.state.is_final())
+    claim.record(id).is_some_and(|record| !record.state.is_final())
 }
 
 /// Whether the tags under the claim's uid name other original groups than its record.

@@ -5,7 +5,6 @@ use super::{
     api_server::{ACCOUNT, Conflict, REGION},
     broken,
     history::{Fault, Plan},
-    writes::record,
 };
 use crate::{
     api::{FINALIZER, ManagedGroup, Quarantine},
@@ -263,8 +262,7 @@ impl Simulation {
         self.late = rest;
         for Late { at, claim_uid, interface_id, groups, isolates } in Vec::from_iter::<Vec<_>>(due) {
             let applied = self.ec2.set_groups(at, &interface_id, &groups).is_ok();
-            let holds =
-                |claim: &Quarantine| record(claim, &interface_id).is_some_and(|record| !record.state.is_final());
+            let holds = |claim: &Quarantine| claim.record(&interface_id).is_some_and(|record| !record.state.is_final());
             let wanted = self.api.claims.values().any(|claim| holds(claim) || self.lost_record(claim, &interface_id))
                 // Given up as it is, whoever sent it: nobody would give it back any more.
                 || self.retained.contains(&claim_uid)

@@ -2,7 +2,7 @@
 
 use super::{
     CLUSTER, Simulation,
-    api_server::{ACCOUNT, at, deleting},
+    api_server::{ACCOUNT, at},
     ec2::INSTANCES,
 };
 use crate::{
@@ -13,10 +13,7 @@ use crate::{
         problem::Problem,
     },
     quarantine::{
-        decide::{
-            admission,
-            holders::{isolation_groups, named_instance},
-        },
+        decide::{admission, holders::isolation_groups},
         world::{ClassSight, Facts, NamespaceSight, OperatorFacts, Outcomes, Room, Sight, View, World},
     },
 };
@@ -24,7 +21,7 @@ use std::collections::BTreeSet;
 
 impl Simulation {
     pub fn world(&mut self, claim: Quarantine, outcomes: Outcomes, lag: i64, blind: bool, stale: bool) -> World {
-        let holds = claim.status.as_ref().is_some_and(|status| !status.interfaces.is_empty());
+        let holds = claim.has_records();
         let facts = Facts {
             now: at(self.now),
             class: ClassSight::Found(Box::new(self.api.class_of(&claim).clone())),
@@ -55,11 +52,11 @@ impl Simulation {
     }
 
     fn view(&self, facts: &Facts, lag: i64) -> View {
-        let records = facts.claim.status.iter().flat_map(|status| &status.interfaces);
+        let records = facts.claim.records().iter();
         let recorded: BTreeSet<&String> = records.clone().map(|record| &record.id).collect();
         let seen = self.ec2.interfaces.values().filter_map(|eni| eni.seen(self.now, lag));
         let (mut interfaces, mut own) = (Vec::new(), BTreeSet::new());
-        let instance = named_instance(&facts.claim).unwrap_or_default();
+        let instance = facts.claim.instance_id().unwrap_or_default();
         for interface in seen {
             let attached = interface.instance_id.as_deref() == Some(instance);
             if attached {
@@ -93,7 +90,7 @@ impl Simulation {
             interfaces,
             own,
             groups: self.ec2.groups.values().filter(wanted).cloned().collect(),
-            originals_present: deleting(&facts.claim).then_some(present),
+            originals_present: facts.claim.is_deleting().then_some(present),
             ..View::default()
         }
     }

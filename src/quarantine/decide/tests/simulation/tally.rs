@@ -1,6 +1,6 @@
 //! What histories went through: a property that never met its case proves nothing.
 
-use super::{Simulation, api_server::deleting, checks::contained};
+use super::{Simulation, checks::contained};
 use crate::{
     api::{InterfaceState, InterfaceStatus, Reason},
     quarantine::world::{Decision, FinalizerStep, World},
@@ -49,7 +49,7 @@ impl Simulation {
             self.tally.count("decisions with a refused interface");
         }
         let learnt = |record: &&InterfaceStatus| {
-            let before = before.and_then(|status| status.interfaces.iter().find(|before| before.id == record.id));
+            let before = before.and_then(|status| status.record(&record.id));
             before.is_some_and(|before| before.original_security_groups.is_none())
                 && record.original_security_groups.is_some()
         };
@@ -61,7 +61,7 @@ impl Simulation {
         {
             self.tally.count("claims handed over");
         }
-        if !deleting(claim) && records.iter().any(|record| record.state == InterfaceState::TakenOver) {
+        if !claim.is_deleting() && records.iter().any(|record| record.state == InterfaceState::TakenOver) {
             self.tally.count("decisions with an interface that another claim took over");
         }
         if records.iter().any(|record| record.state == InterfaceState::Gone) {

@@ -3,7 +3,7 @@
 
 use super::{
     Broken, Simulation,
-    api_server::{at, deleting, finalized, holds, seconds},
+    api_server::{at, seconds},
     broken,
     checks::set,
     ec2::Eni,
@@ -11,22 +11,15 @@ use super::{
 use crate::{
     api::{InterfaceState, InterfaceStatus, MissingGroups, Quarantine, RecordSource, ReleaseApproval},
     model::ec2::Interface,
-    quarantine::{
-        decide::holders::named_instance,
-        world::{Action, Decision, Sight, World},
-    },
+    quarantine::world::{Action, Decision, Sight, World},
 };
 use std::collections::BTreeSet;
-
-pub fn record<'a>(claim: &'a Quarantine, id: &str) -> Option<&'a InterfaceStatus> {
-    claim.status.iter().flat_map(|status| &status.interfaces).find(|record| record.id == id)
-}
 
 impl Simulation {
     /// Rules 1, 2, 5: what a status write may do to records.
     pub fn check_status_write(&mut self, stored: &Quarantine, decision: &Decision) -> Result<(), Broken> {
-        for old in stored.status.iter().flat_map(|status| &status.interfaces) {
-            let Some(new) = decision.status.interfaces.iter().find(|record| record.id == old.id) else {
+        for old in stored.records() {
+            let Some(new) = decision.status.record(&old.id) else {
                 return broken(2, format!("the record of {} is dropped", old.id));
             };
             let learnt = old.original_security_groups.is_none() && old.changed_at.is_none();
@@ -36,29 +29,30 @@ impl Simulation {
             if !new.isolation_groups.starts_with(&old.isolation_groups) || new.recorded_at != old.recorded_at {
                 return broken(2, format!("the record of {} is rewritten: {old:?} then {new:?}", old.id));
             }
-            let came_back = matches!(old.state, InterfaceState::Gone | InterfaceState::TakenOver) && !deleting(stored);
+            let came_back =
+                matches!(old.state, InterfaceState::Gone | InterfaceState::TakenOver) && !stored.is_deleting();
             if old.state.is_final() && new.state != old.state && !came_back {
                 return broken(2, format!("{} was accounted for and isn't any more: {old:?} then {new:?}", old.id));
             }
         }
         for new in &decision.status.interfaces {
-            let old = record(stored, &new.id);
+            let old = stored.record(&new.id);
             let learnt = old.is_none_or(|old| old.original_security_groups.is_none());
             if new.original_security_groups.is_some() && learnt && !self.is_taken_over(new) {
                 self.check_new_originals(stored, new)?;
             }
             let held_by_another = |other: &&Quarantine| {
                 other.metadata.uid != stored.metadata.uid
-                    && named_instance(other) == named_instance(stored)
-                    && !deleting(other)
-                    && record(other, &new.id).is_some_and(|record| !record.state.is_final())
+                    && other.instance_id() == stored.instance_id()
+                    && !other.is_deleting()
+                    && other.record(&new.id).is_some_and(|record| !record.state.is_final())
             };
             if old.is_none() && self.api.claims.values().any(|other| held_by_another(&other)) {
                 return broken(5, format!("{} is recorded by two claims", new.id));
             }
         }
-        let known = |id: &str| record(stored, id).is_some();
-        if decision.status.interfaces.iter().any(|record| !known(&record.id)) && !finalized(stored) {
+        let known = |id: &str| stored.record(id).is_some();
+        if decision.status.interfaces.iter().any(|record| !known(&record.id)) && !stored.has_finalizer() {
             return broken(1, "a record without a finalizer");
         }
         Ok(())
@@ -66,10 +60,10 @@ impl Simulation {
 
     /// Whether every release had to wait for a person when the claim's first records were stored; and what is recorded.
     pub fn note_admission(&mut self, stored: &Quarantine) {
-        let Some(uid) = stored.metadata.uid.clone().filter(|_| holds(stored)) else { return };
+        let Some(uid) = stored.metadata.uid.clone().filter(|_| stored.has_records()) else { return };
         let asked = self.api.class_of(stored).spec.release_approval == ReleaseApproval::Always;
         self.approval_asked.entry(uid.clone()).or_insert(asked);
-        for record in stored.status.iter().flat_map(|status| &status.interfaces) {
+        for record in stored.records() {
             if self.recorded_by.insert((uid.clone(), record.id.clone())) {
                 self.given_up.remove(&record.id);
             }
@@ -114,7 +108,7 @@ impl Simulation {
 
     /// Rule 2: another interface's originals are given only to what never carried groups of its own while it was watched.
     fn check_originals_of_primary(&self, stored: &Quarantine, new: &InterfaceStatus) -> Result<(), Broken> {
-        let mut others = stored.status.iter().flat_map(|status| &status.interfaces).filter(|other| other.id != new.id);
+        let mut others = stored.records().iter().filter(|other| other.id != new.id);
         let known = others.any(|other| other.original_security_groups == new.original_security_groups);
         let since = self.ec2.interfaces.get(&new.id).map(|eni| eni.since(seconds(&new.recorded_at)));
         let own = |seen: &Interface| seen.groups.iter().any(|group| !self.isolates_for(stored, group));
@@ -153,11 +147,11 @@ impl Simulation {
         };
         let keeps = |other: &&Quarantine| {
             other.metadata.uid != stored.metadata.uid
-                && named_instance(other) == named_instance(stored)
-                && !deleting(other)
-                && finalized(other)
+                && other.instance_id() == stored.instance_id()
+                && !other.is_deleting()
+                && other.has_finalizer()
                 && !other.spec.suspend
-                && record(other, interface_id).is_some_and(|record| !record.state.is_final())
+                && other.record(interface_id).is_some_and(|record| !record.state.is_final())
         };
         match self.api.claims.values().find(keeps) {
             Some(other) => {
@@ -168,8 +162,8 @@ impl Simulation {
     }
 
     fn check_isolate(&mut self, stored: &Quarantine, id: &str, groups: &[String]) -> Result<(), Broken> {
-        let Some(record) = record(stored, id) else { return broken(1, format!("{id} is isolated without a record")) };
-        if !finalized(stored) {
+        let Some(record) = stored.record(id) else { return broken(1, format!("{id} is isolated without a record")) };
+        if !stored.has_finalizer() {
             return broken(1, format!("{id} is isolated without a finalizer"));
         }
         if record.changed_at.as_ref().is_none_or(|then| then.0 < at(self.now)) {
@@ -201,7 +195,7 @@ impl Simulation {
     }
 
     fn check_restore(&self, world: &World, stored: &Quarantine, id: &str, groups: &[String]) -> Result<(), Broken> {
-        let Some(record) = record(stored, id) else { return broken(3, format!("{id} is restored without a record")) };
+        let Some(record) = stored.record(id) else { return broken(3, format!("{id} is restored without a record")) };
         let originals = record.original_security_groups.clone().unwrap_or_default();
         let drop = stored.spec.release.missing_groups == MissingGroups::Drop;
         let left: Vec<String> =
