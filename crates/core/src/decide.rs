@@ -2,8 +2,9 @@
 
 use crate::{
     holders::{self, Presence, Situation, Standing},
-    interface::{self, Backup, Call, Move, Outcomes, Requeue, Seen, UNSETTLED, since},
+    interface::{self, Backup, Call, GiveBack, Hold, Move, Outcomes, Requeue, Seen, UNSETTLED, until},
     object::{Containment, Groups, Holder, Quarantine, Record, State, Status},
+    primary,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,11 +14,27 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Look {
     /// The instance's interfaces, and recorded ones wherever they are.
     pub interfaces: BTreeMap<String, Seen>,
-    /// For each class and VPC the group that it gives, where that is known to isolate.
-    pub groups: BTreeMap<(String, String), String>,
+    /// What each holder gives in each VPC, by the holder's uid.
+    pub groups: BTreeMap<(String, String), Group>,
     /// Every other group of which a class or a record says that it isolates.
     pub isolating: Groups,
+    /// By class.
     pub priorities: BTreeMap<String, i32>,
+    /// The recorded originals that still exist. None: that wasn't asked.
+    pub existing: Option<Groups>,
+    /// Interfaces that hang on another instance which is held: the group that is given there, where it is known.
+    pub held_there: BTreeMap<String, Option<String>>,
+    /// Interfaces of which another Containment has a record that has not ended; true: an older one than ours.
+    pub recorded_by_others: BTreeMap<String, bool>,
+}
+
+/// The isolation group that a holder gives in one VPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Group {
+    /// None: there is none, or it isn't known to isolate.
+    pub id: Option<String>,
+    /// A call makes it, or brings its rules in line.
+    pub prepare: bool,
 }
 
 /// Everything that one decision is made from.
@@ -30,14 +47,36 @@ pub struct World<'a> {
     pub live: bool,
     pub look: &'a Look,
     pub outcomes: &'a Outcomes,
+    /// Interfaces whose last read was doubted: this is the read after it.
+    pub doubted: &'a BTreeSet<String>,
 }
 
 /// What one round does. The status is stored before any of the calls is sent.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
+    pub situation: Situation,
     pub status: Status,
     pub calls: Vec<Call>,
     pub then: Then,
+    /// Interfaces of the instance that have no record.
+    pub unrecorded: BTreeMap<String, Unrecorded>,
+    /// Interfaces whose read may be older than what it speaks against: they are read once more, a moment later.
+    pub doubted: BTreeSet<String>,
+}
+
+/// Why an interface of the instance has no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Unrecorded {
+    /// No group is known to isolate in its VPC.
+    NoGroup,
+    /// Another cluster holds it.
+    HeldElsewhere,
+    /// Another Containment has its record, and changes it.
+    RecordedByAnother,
+    /// Nothing is recorded now: no holder wants it, or all are suspended.
+    NotWanted,
+    /// There is no room for one more record.
+    NoRoom,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -51,46 +90,98 @@ pub enum Then {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NeedsLive;
 
+/// How many interfaces a Containment records.
+pub const MOST_RECORDS: usize = 256;
+
 /// Decides what one round does.
 pub fn decide(world: &World<'_>) -> Result<Decision, NeedsLive> {
     let standings = holders::standings(world.containment, world.quarantines);
     let priority = |class: &str| world.look.priorities.get(class).copied().unwrap_or_default();
     let tags_differ = world.containment.live_records().any(|record| tags_differ(world, record));
-    match holders::situation(world.containment, &standings, world.quarantines, tags_differ, priority) {
-        Situation::Held { in_charge } => held(world, &standings, &in_charge),
-        Situation::Paused => Ok(as_it_is(world, Requeue::Resync)),
-        Situation::Released { leaving } if world.live => Ok(released(world, leaving)),
-        Situation::Retained { leaving } if world.live => Ok(retained(world, leaving)),
-        Situation::Released { .. } | Situation::Retained { .. } => Err(NeedsLive),
-        Situation::WindingUp => Ok(wind_up(world)),
-    }
+    let asks = holders::shared_reasons(world.containment, &standings, tags_differ);
+    let situation = holders::situation(&standings, world.quarantines, &asks, priority);
+    let rounds = match &situation {
+        Situation::Held { in_charge } => held(world, &standings, in_charge)?,
+        Situation::Paused => paused(world),
+        Situation::Released { .. } | Situation::Retained { .. } if !world.live => return Err(NeedsLive),
+        Situation::Released { leaving } => released(world, leaving),
+        Situation::Retained { leaving } => retained(world, leaving),
+        Situation::WindingUp => wind_up(world),
+    };
+    Ok(fold(world, situation, asks, rounds))
+}
+
+/// What one situation makes of every interface, before it is put together.
+#[derive(Default)]
+struct Round {
+    moves: Vec<Move>,
+    unrecorded: BTreeMap<String, Unrecorded>,
+    /// Calls that concern no record.
+    calls: Vec<Call>,
+    /// Holders that were released.
+    released: BTreeSet<String>,
+    empty_since: Option<Timestamp>,
+    at_rest: Option<Requeue>,
+    ends: bool,
 }
 
 /// A holder stays: every interface is recorded and kept isolated.
-fn held(world: &World<'_>, standings: &[(&Holder, Standing)], in_charge: &Holder) -> Result<Decision, NeedsLive> {
+fn held(world: &World<'_>, standings: &[(&Holder, Standing)], in_charge: &Holder) -> Result<Round, NeedsLive> {
     let found = world.containment.has_live_records();
     if !found && !standings.iter().any(|(holder, standing)| *standing == Standing::Wants && founds(world, holder)) {
         let waits = standings.iter().any(|(_, standing)| matches!(standing, Standing::Wants | Standing::Suspended));
-        return if waits { Ok(as_it_is(world, Requeue::Resync)) } else { empty(world) };
+        return if waits { Ok(paused(world)) } else { empty(world) };
     }
     if !found && !world.live {
         return Err(NeedsLive);
     }
     let isolating = isolating(world);
-    let group = |vpc: &str| world.look.groups.get(&(in_charge.class_name.clone(), vpc.to_owned())).map(String::as_str);
-    let known = &world.containment.status.records;
-    let new = new_records(world, &isolating, |seen| group(&seen.vpc_id));
+    let given = |vpc_id: &str| world.look.groups.get(&(in_charge.uid.clone(), vpc_id.to_owned()));
+    let group = |vpc_id: &str| given(vpc_id).and_then(|group| group.id.as_deref());
+    let adopts = matches!(world.quarantines.get(&in_charge.uid), Some(Presence::Found(q)) if q.adopts);
+    let (new, unrecorded) = new_records(world, &isolating, group, adopts);
     let anew: BTreeSet<&String> = new.iter().map(|record| &record.id).collect();
-    let records = known.iter().filter(|record| !anew.contains(&record.id)).chain(&new);
-    let moves = records.map(|record| {
-        let seen = world.look.interfaces.get(&record.id);
-        if record.state.is_final() {
-            return Move { record: record.clone(), call: None, requeue: Requeue::Never };
-        }
-        let group = seen.and_then(|seen| group(&seen.vpc_id));
-        interface::hold(world.now, record.clone(), seen, group, &isolating, world.outcomes)
+    let known = world.containment.status.records.iter().filter(|record| !anew.contains(&record.id));
+    let records: Vec<Record> = known.chain(&new).cloned().collect();
+    let records = primary::with_originals(world.now, &records, &world.look.interfaces);
+    let moves = records.iter().map(|record| {
+        let vpc_id = world.look.interfaces.get(&record.id).map_or(&record.vpc_id, |seen| &seen.vpc_id);
+        let wanted = Record { due_back: false, ..record.clone() };
+        keep_isolated(world, &wanted, group(vpc_id), &isolating, adopts)
     });
-    Ok(fold(world, moves, Requeue::Resync))
+    let own = world.look.interfaces.values().filter(|seen| seen.attached);
+    let vpcs: BTreeSet<&String> = own.map(|seen| &seen.vpc_id).collect();
+    let prepare = vpcs.into_iter().filter(|vpc_id| given(vpc_id).is_some_and(|group| group.prepare));
+    Ok(Round {
+        moves: moves.collect(),
+        unrecorded,
+        calls: prepare.map(|vpc_id| Call::PrepareGroup { vpc_id: vpc_id.clone() }).collect(),
+        at_rest: Some(Requeue::Resync),
+        ..Round::default()
+    })
+}
+
+/// Keeps one recorded interface isolated: as whoever is in charge of the instance says on which it hangs.
+fn keep_isolated(world: &World<'_>, record: &Record, group: Option<&str>, isolating: &Groups, adopts: bool) -> Move {
+    if record.state.is_final() {
+        return Move::none(record);
+    }
+    if let Some(withdrawn) = withdraw(world, record, adopts) {
+        return withdrawn;
+    }
+    let there = world.look.held_there.get(&record.id);
+    let group = there.map_or(group, |given| given.as_deref());
+    let (now, outcomes, doubted) = (world.now, world.outcomes, world.doubted.contains(&record.id));
+    let hold = Hold { now, group, isolating, outcomes, doubted, paused: false };
+    interface::hold(hold, record.clone(), world.look.interfaces.get(&record.id))
+}
+
+/// Of two records of one interface the younger one is withdrawn, without a call: the older one knows what it carried before.
+fn withdraw(world: &World<'_>, record: &Record, adopts: bool) -> Option<Move> {
+    let seen = world.look.interfaces.get(&record.id);
+    let older_there = seen.is_some_and(|seen| matches!(seen.backup, Backup::Elsewhere { older: true, .. })) && !adopts;
+    let older_here = world.look.recorded_by_others.get(&record.id) == Some(&true);
+    (older_there || older_here).then(|| Move::rest(record.clone(), State::Withdrawn, Requeue::Resync))
 }
 
 /// Whether the first record may be made for this holder.
@@ -100,156 +191,241 @@ fn founds(world: &World<'_>, holder: &Holder) -> bool {
     matches!(world.quarantines.get(&holder.uid), Some(Presence::Found(quarantine)) if founds(quarantine))
 }
 
-/// Records of the instance's interfaces that have none, or whose record has ended.
-fn new_records<'w>(world: &'w World<'_>, isolating: &Groups, group: impl Fn(&Seen) -> Option<&'w str>) -> Vec<Record> {
-    let record = |(id, seen): (&String, &'w Seen)| {
-        let former = world.containment.status.records.iter().find(|record| record.id == *id);
-        if !seen.attached || former.is_some_and(|former| !former.state.is_final()) {
-            return None;
+/// Records of the instance's interfaces that have none, or whose record has ended; and those that get none.
+fn new_records<'w>(
+    world: &'w World<'_>,
+    isolating: &Groups,
+    group: impl Fn(&str) -> Option<&'w str>,
+    adopts: bool,
+) -> (Vec<Record>, BTreeMap<String, Unrecorded>) {
+    let records = &world.containment.status.records;
+    let (mut new, mut unrecorded) = (Vec::new(), BTreeMap::new());
+    for (id, seen) in world.look.interfaces.iter().filter(|(_, seen)| seen.attached) {
+        let former = records.iter().find(|record| record.id == *id);
+        if former.is_some_and(|former| !former.state.is_final()) {
+            continue;
         }
-        interface::record(world.now, id, seen, group(seen)?, isolating, former)
-    };
-    world.look.interfaces.iter().filter_map(record).collect()
+        let made = if world.look.recorded_by_others.contains_key(id) {
+            Err(Unrecorded::RecordedByAnother)
+        } else if former.is_none() && records.len() + new.len() >= MOST_RECORDS {
+            Err(Unrecorded::NoRoom)
+        } else {
+            group(&seen.vpc_id).ok_or(Unrecorded::NoGroup).and_then(|group| {
+                interface::record(world.now, id, seen, group, isolating, former, adopts)
+                    .ok_or(Unrecorded::HeldElsewhere)
+            })
+        };
+        match made {
+            Ok(record) => new.push(record),
+            Err(why) => {
+                unrecorded.insert(id.clone(), why);
+            }
+        }
+    }
+    (new, unrecorded)
 }
 
 /// Every holder has consented: each interface gets its own groups back.
-fn released(world: &World<'_>, leaving: BTreeSet<String>) -> Decision {
+fn released(world: &World<'_>, leaving: &BTreeSet<String>) -> Round {
     if world.containment.status.records.is_empty() {
-        return nothing_recorded(world, leaving);
+        return nothing_recorded(world, leaving.clone());
     }
-    let moves = world.containment.status.records.iter().map(|record| give_back(world, record));
-    let mut decision = fold(world, moves, Requeue::Never);
-    if decision.status.records.iter().all(|record| record.state.is_given_back()) {
-        decision.status.released.extend(leaving);
-    }
-    decision
+    let moves = give_all_back(world, leaving);
+    let over = moves.iter().all(|Move { record, .. }| is_over(world, record));
+    let released = if over { leaving.clone() } else { BTreeSet::new() };
+    Round { moves, released, ..Round::default() }
 }
 
-fn give_back(world: &World<'_>, record: &Record) -> Move {
+/// Nobody who left waits for it any longer: it is given back, or it is another instance's to hold.
+fn is_over(world: &World<'_>, record: &Record) -> bool {
+    record.state.is_given_back() || world.look.held_there.contains_key(&record.id)
+}
+
+fn give_all_back(world: &World<'_>, leaving: &BTreeSet<String>) -> Vec<Move> {
+    let records = primary::with_originals(world.now, &world.containment.status.records, &world.look.interfaces);
+    let drops = |uid: &String| matches!(world.quarantines.get(uid), Some(Presence::Found(q)) if q.drops_missing);
+    let drops_missing = leaving.iter().any(drops);
+    let isolating = isolating(world);
+    let give_back = |record: &Record| {
+        if !record.state.is_final() && world.look.held_there.contains_key(&record.id) {
+            let Move { record, call, requeue, doubted } = keep_isolated(world, record, None, &isolating, false);
+            return Move { record: Record { due_back: true, ..record }, call, requeue, doubted };
+        }
+        if let Some(rest) = primary::watched(world.now, record, &records, &world.look.interfaces) {
+            return Move::rest(record.clone(), State::Restoring, Requeue::After(rest));
+        }
+        give_back(world, record, drops_missing)
+    };
+    records.iter().map(give_back).collect()
+}
+
+fn give_back(world: &World<'_>, record: &Record, drops_missing: bool) -> Move {
     let seen = world.look.interfaces.get(&record.id);
     let next = if record.state.is_final() {
-        Move { record: record.clone(), call: None, requeue: Requeue::Never }
+        Move::none(record)
+    } else if let Some(withdrawn) = withdraw(world, record, false) {
+        withdrawn
     } else {
-        interface::give_back(world.now, record.clone(), seen, world.outcomes)
+        let (now, outcomes) = (world.now, world.outcomes);
+        let context = GiveBack { now, outcomes, existing: world.look.existing.as_ref(), drops_missing };
+        interface::give_back(context, record.clone(), seen)
     };
     // Its second copy goes when it has ended.
-    let ended = next.record.state.is_final() && next.record.state != State::Retained;
+    let ended = matches!(next.record.state, State::Restored | State::NotOurs | State::Gone);
     let tagged = seen.is_some_and(|seen| matches!(seen.backup, Backup::Ours { .. }));
-    let call = if ended && tagged { Some(Call::Untag { interface: record.id.clone() }) } else { next.call };
-    Move { call, ..next }
+    match world.outcomes.tags.get(&record.id) {
+        _ if !ended || !tagged => next,
+        Some(interface::Outcome::Applied | interface::Outcome::NotFound) => next,
+        Some(_) => Move { requeue: Requeue::Backoff, ..next },
+        None => Move { call: Some(Call::Untag { interface: record.id.clone() }), ..next },
+    }
+}
+
+/// Whether our tags still stand on an interface that was given back.
+fn is_tagged(world: &World<'_>, record: &Record) -> bool {
+    let seen = world.look.interfaces.get(&record.id);
+    let tagged = seen.is_some_and(|seen| matches!(seen.backup, Backup::Ours { .. }));
+    let removed =
+        matches!(world.outcomes.tags.get(&record.id), Some(interface::Outcome::Applied | interface::Outcome::NotFound));
+    tagged && !removed && !matches!(record.state, State::Retained | State::Withdrawn)
 }
 
 /// Every holder leaves, and says that the interfaces stay as they are.
-fn retained(world: &World<'_>, leaving: BTreeSet<String>) -> Decision {
+fn retained(world: &World<'_>, leaving: &BTreeSet<String>) -> Round {
     let retain = |record: &Record| {
         let state = if record.state.is_final() { record.state } else { State::Retained };
-        Move { record: Record { state, ..record.clone() }, call: None, requeue: Requeue::Never }
+        Move::rest(record.clone(), state, Requeue::Never)
     };
-    let mut decision = fold(world, world.containment.status.records.iter().map(retain), Requeue::Never);
-    decision.status.released.extend(leaving);
-    decision
+    let moves = world.containment.status.records.iter().map(retain).collect();
+    Round { moves, released: leaving.clone(), ..Round::default() }
 }
 
 /// Nobody holds any more: what lingers is watched, our tags are removed, and then the object goes.
-fn wind_up(world: &World<'_>) -> Decision {
-    let moves = world.containment.status.records.iter().map(|record| match record.state {
-        // On its way in, and nobody who holds it has consented to a release: it stays as it is.
-        State::Isolating | State::Isolated | State::Refused => {
-            Move { record: record.clone(), call: None, requeue: Requeue::Resync }
+fn wind_up(world: &World<'_>) -> Round {
+    let isolating = isolating(world);
+    let wind_up = |record: &Record| match record.state {
+        _ if !record.state.is_final() && world.look.held_there.contains_key(&record.id) => {
+            keep_isolated(world, record, None, &isolating, false)
         }
-        _ => give_back(world, record),
-    });
-    let mut decision = fold(world, moves, Requeue::Never);
-    let over = decision.status.records.iter().all(|record| record.state.is_final());
-    if over && decision.calls.is_empty() && world.containment.holders.is_empty() {
-        decision.then = Then::End;
-    }
-    decision
+        // On its way in, and nobody who holds it has consented to a release: it stays as it is.
+        State::Isolating | State::Isolated | State::Refused if !record.due_back => {
+            Move::rest(record.clone(), record.state, Requeue::Resync)
+        }
+        _ => give_back(world, record, false),
+    };
+    let moves: Vec<Move> = world.containment.status.records.iter().map(wind_up).collect();
+    let over = moves
+        .iter()
+        .all(|Move { record, call, .. }| record.state.is_final() && call.is_none() && !is_tagged(world, record));
+    Round { ends: over && world.containment.holders.is_empty(), moves, ..Round::default() }
 }
 
 /// No holder wants anything recorded, and none of those that are left can.
-fn empty(world: &World<'_>) -> Result<Decision, NeedsLive> {
+fn empty(world: &World<'_>) -> Result<Round, NeedsLive> {
     if !world.live {
         return Err(NeedsLive);
     }
     if !world.containment.status.records.is_empty() {
-        return Ok(as_it_is(world, Requeue::Resync));
+        return Ok(paused(world));
     }
     Ok(nothing_recorded(world, world.containment.holders.iter().map(|holder| holder.uid.clone()).collect()))
 }
 
 /// Without records nothing was changed, or the records were lost. Two looks a minute apart that show nothing of ours tell the one from the
 /// other: what still carries an isolation group is recorded from its tags.
-fn nothing_recorded(world: &World<'_>, leaving: BTreeSet<String>) -> Decision {
+fn nothing_recorded(world: &World<'_>, leaving: BTreeSet<String>) -> Round {
     let isolating = isolating(world);
-    let class_group = |seen: &Seen| {
-        let of_class = |holder: &'_ Holder| world.look.groups.get(&(holder.class_name.clone(), seen.vpc_id.clone()));
-        world.containment.holders.iter().find_map(of_class).map(String::as_str)
+    let given = |seen: &Seen| {
+        let of = |holder: &'_ Holder| world.look.groups.get(&(holder.uid.clone(), seen.vpc_id.clone()))?.id.as_deref();
+        world.containment.holders.iter().find_map(of)
     };
-    let mut lost = Vec::new();
-    let mut calls = Vec::new();
+    let (mut lost, mut calls) = (Vec::new(), Vec::new());
     for (id, seen) in world.look.interfaces.iter().filter(|(_, seen)| seen.attached) {
+        if world.look.recorded_by_others.contains_key(id) {
+            continue;
+        }
         let isolated = seen.groups.iter().find(|group| isolating.contains(*group));
         let tagged = matches!(seen.backup, Backup::Ours { .. });
-        let group = isolated.map(String::as_str).or_else(|| class_group(seen)).filter(|_| tagged || isolated.is_some());
-        match group.and_then(|group| interface::record(world.now, id, seen, group, &isolating, None)) {
+        let group = isolated.map(String::as_str).or_else(|| given(seen)).filter(|_| tagged || isolated.is_some());
+        match group.and_then(|group| interface::record(world.now, id, seen, group, &isolating, None, false)) {
             Some(record) if isolated.is_some() || record.originals.as_ref() != Some(&seen.groups) => lost.push(record),
-            _ if tagged => calls.push(Call::Untag { interface: id.clone() }),
+            _ if tagged && !world.outcomes.tags.contains_key(id) => calls.push(Call::Untag { interface: id.clone() }),
             _ => {}
         }
     }
-    let mut decision = as_it_is(world, Requeue::After(UNSETTLED));
     if !lost.is_empty() {
-        decision.status.records = lost;
-        decision.status.empty_since = None;
-        decision.then = Then::LookAgain(Requeue::Backoff);
-        return decision;
+        let moves = lost.into_iter().map(|record| Move { requeue: Requeue::Backoff, ..Move::none(&record) });
+        return Round { moves: moves.collect(), at_rest: Some(Requeue::Backoff), ..Round::default() };
     }
-    decision.calls = calls;
-    let first = *decision.status.empty_since.get_or_insert(world.now);
-    match UNSETTLED.checked_sub(since(first, world.now)).filter(|rest| !rest.is_zero()) {
-        Some(rest) => decision.then = Then::LookAgain(Requeue::After(rest)),
-        None if !decision.calls.is_empty() => {}
-        None => {
-            decision.status.released.extend(leaving);
-            decision.then = Then::LookAgain(Requeue::Never);
+    let first = world.containment.status.empty_since.unwrap_or(world.now);
+    let round = Round { empty_since: Some(first), ..Round::default() };
+    match until(first, UNSETTLED, world.now) {
+        Some(rest) => Round { calls, at_rest: Some(Requeue::After(rest)), ..round },
+        None if !calls.is_empty() => Round { calls, at_rest: Some(Requeue::Backoff), ..round },
+        None => Round { released: leaving, ..round },
+    }
+}
+
+/// Nothing is changed; what the read shows of each record is noted.
+fn paused(world: &World<'_>) -> Round {
+    let isolating = isolating(world);
+    let watch = |record: &Record| {
+        if record.state.is_final() {
+            return Move::none(record);
         }
+        let (now, outcomes) = (world.now, world.outcomes);
+        let hold = Hold { now, group: None, isolating: &isolating, outcomes, doubted: true, paused: true };
+        interface::hold(hold, record.clone(), world.look.interfaces.get(&record.id))
+    };
+    let recorded = |id: &String| world.containment.live_records().any(|record| record.id == *id);
+    let own = world.look.interfaces.iter().filter(|(id, seen)| seen.attached && !recorded(id));
+    Round {
+        moves: world.containment.status.records.iter().map(watch).collect(),
+        unrecorded: own.map(|(id, _)| (id.clone(), Unrecorded::NotWanted)).collect(),
+        empty_since: world.containment.status.empty_since,
+        at_rest: Some(Requeue::Resync),
+        ..Round::default()
     }
-    decision
 }
 
-fn as_it_is(world: &World<'_>, requeue: Requeue) -> Decision {
-    let untouched = |record: &Record| Move { record: record.clone(), call: None, requeue: Requeue::Never };
-    let Decision { status, .. } = fold(world, world.containment.status.records.iter().map(untouched), requeue);
-    let status = Status { empty_since: world.containment.status.empty_since, ..status };
-    Decision { status, calls: Vec::new(), then: Then::LookAgain(requeue) }
-}
-
-/// The next status from what is done with each interface.
-fn fold(world: &World<'_>, moves: impl Iterator<Item = Move>, at_rest: Requeue) -> Decision {
+/// Puts the next status together from what is done with each interface.
+fn fold(world: &World<'_>, situation: Situation, asks: BTreeSet<holders::ApprovalReason>, round: Round) -> Decision {
+    let Round { moves, unrecorded, mut calls, released, empty_since, at_rest, ends } = round;
     let mut records = Vec::new();
-    let mut calls = Vec::new();
-    let mut requeue = at_rest;
-    for Move { record, call, requeue: next } in moves {
+    let mut requeue = at_rest.unwrap_or(Requeue::Never);
+    let mut doubted = BTreeSet::new();
+    for Move { record, call, requeue: next, doubted: doubts } in moves {
+        if doubts {
+            doubted.insert(record.id.clone());
+        }
         records.push(record);
         calls.extend(call);
         requeue = requeue.min(next);
     }
+    // What has ended is dropped once it is no longer the instance's: its place may be wanted.
+    if records.len() > MOST_RECORDS / 2 {
+        records.retain(|record| !record.state.is_final() || world.look.interfaces.contains_key(&record.id));
+    }
     // Who was released is remembered until its entry is gone.
     let listed = |uid: &&String| world.containment.holder(uid).is_some();
-    let released = world.containment.status.released.iter().filter(listed).cloned().collect();
-    Decision { status: Status { records, released, empty_since: None }, calls, then: Then::LookAgain(requeue) }
+    let known = world.containment.status.released.iter().filter(listed).cloned();
+    let released = known.chain(released).collect();
+    let asks = if records.iter().all(|record| record.state.is_final()) { BTreeSet::new() } else { asks };
+    let status = Status { records, asks, released, empty_since };
+    let then = if ends { Then::End } else { Then::LookAgain(requeue) };
+    Decision { situation, status, calls, then, unrecorded, doubted }
 }
 
 /// Every group that is known to isolate here.
 fn isolating(world: &World<'_>) -> Groups {
     let recorded = world.containment.status.records.iter().flat_map(|record| &record.isolation_groups);
-    recorded.chain(world.look.groups.values()).chain(&world.look.isolating).cloned().collect()
+    let given = world.look.groups.values().filter_map(|group| group.id.as_ref());
+    recorded.chain(given).chain(&world.look.isolating).cloned().collect()
 }
 
 fn tags_differ(world: &World<'_>, record: &Record) -> bool {
     match world.look.interfaces.get(&record.id).map(|seen| &seen.backup) {
-        Some(Backup::Ours { originals }) => *originals != record.originals,
-        Some(Backup::None | Backup::Elsewhere) | None => false,
+        Some(Backup::Ours { originals, .. }) => *originals != record.originals,
+        Some(Backup::None | Backup::Elsewhere { .. }) | None => false,
     }
 }

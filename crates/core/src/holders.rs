@@ -1,6 +1,7 @@
 //! Who holds an instance. Pure: from the holders and their Quarantines to what is to become of the instance.
 
-use crate::object::{ApprovalReason, Containment, Holder, Quarantine, Source};
+pub use crate::object::ApprovalReason;
+use crate::object::{Containment, Holder, Quarantine, Source};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The Quarantine of a holder, as it was read by namespace and name.
@@ -52,7 +53,8 @@ pub fn standing(containment: &Containment, holder: &Holder, presence: &Presence)
     Standing::Leaves { retains: quarantine.retains }
 }
 
-fn own_reasons(holder: &Holder, quarantine: &Quarantine) -> BTreeSet<ApprovalReason> {
+/// What a holder that leaves answers for itself.
+pub fn own_reasons(holder: &Holder, quarantine: &Quarantine) -> BTreeSet<ApprovalReason> {
     [
         (holder.approval_always, ApprovalReason::Always),
         (quarantine.namespace_deleting, ApprovalReason::NamespaceDeleting),
@@ -64,7 +66,7 @@ fn own_reasons(holder: &Holder, quarantine: &Quarantine) -> BTreeSet<ApprovalRea
 }
 
 /// What is to become of the instance.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Situation {
     /// A holder stays and is in charge: the instance is kept contained.
     Held { in_charge: Holder },
@@ -88,13 +90,11 @@ pub fn standings<'a>(
     containment.holders.iter().map(|holder| (holder, of(holder))).collect()
 }
 
-/// What is to become of the instance, from where each holder stands. `tags_differ`: an interface's tags name other originals than
-/// its record.
+/// What is to become of the instance, from where each holder stands. `shared`: what whoever leaves last answers for.
 pub fn situation(
-    containment: &Containment,
     standings: &[(&Holder, Standing)],
     quarantines: &BTreeMap<String, Presence>,
-    tags_differ: bool,
+    shared: &BTreeSet<ApprovalReason>,
     priority: impl Fn(&str) -> i32,
 ) -> Situation {
     let with = |wanted: fn(&Standing) -> bool| standings.iter().filter(move |(_, standing)| wanted(standing));
@@ -103,7 +103,6 @@ pub fn situation(
     let lost: BTreeSet<String> = with(|s| *s == Standing::Lost).map(|(holder, _)| holder.uid.clone()).collect();
 
     if !stays_beside(standings, None) && !leaving.is_empty() {
-        let shared = shared_reasons(containment, tags_differ, !lost.is_empty());
         let consents = |uid: &String| match quarantines.get(uid) {
             Some(Presence::Found(quarantine)) => shared.is_subset(&quarantine.approved),
             Some(Presence::NotFound) | None => false,
@@ -137,9 +136,14 @@ pub fn stays_beside(standings: &[(&Holder, Standing)], uid: Option<&str>) -> boo
     })
 }
 
-/// What whoever leaves last answers for.
-fn shared_reasons(containment: &Containment, tags_differ: bool, lost: bool) -> BTreeSet<ApprovalReason> {
+/// What whoever leaves last answers for. `tags_differ`: an interface's tags name other originals than its record.
+pub fn shared_reasons(
+    containment: &Containment,
+    standings: &[(&Holder, Standing)],
+    tags_differ: bool,
+) -> BTreeSet<ApprovalReason> {
     let from_tags = containment.live_records().any(|record| record.source == Source::Tags);
+    let lost = standings.iter().any(|(_, standing)| *standing == Standing::Lost);
     [
         (from_tags, ApprovalReason::RecordsFromTags),
         (tags_differ, ApprovalReason::TagsDiffer),

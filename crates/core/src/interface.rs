@@ -5,7 +5,7 @@
 //! after its acknowledgement count. A call that nobody answered may still arrive until its signature expires: its interface is
 //! watched for that long after it was given back.
 
-use crate::object::{Attempt, AttemptKind, Groups, Record, Source, State};
+use crate::object::{Attempt, AttemptKind, Drift, Groups, Record, Source, State};
 use jiff::{SignedDuration, Timestamp};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -20,10 +20,13 @@ pub const ARRIVES_WITHIN: Duration = Duration::from_secs(300);
 pub const MINDED_FOR: Duration = Duration::from_secs(360);
 
 /// No more calls than these may be unanswered at once: a further one waits until one of them can't arrive any more.
-const UNANSWERED: usize = 16;
+pub const UNANSWERED: usize = 16;
 
 /// When a read that doesn't show an acknowledged change yet is repeated.
 const STALE_READ: Duration = Duration::from_secs(1);
+
+/// How soon an interface is looked at again that somebody else puts other groups on again and again.
+const FOUGHT_OVER: Duration = Duration::from_secs(5);
 
 /// What a read showed of one interface.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -32,6 +35,10 @@ pub struct Seen {
     pub groups: Groups,
     /// It belongs to the instance now.
     pub attached: bool,
+    /// It is the instance's primary interface.
+    pub primary: bool,
+    /// A service or another account manages it: AWS refuses every change.
+    pub managed: bool,
     pub backup: Backup,
 }
 
@@ -39,12 +46,16 @@ pub struct Seen {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Backup {
     None,
-    /// They name this Containment and this cluster.
+    /// They name this Containment and this cluster. `whole`: they are what belongs beside the record, and nothing else.
     Ours {
         originals: Option<Groups>,
+        whole: bool,
     },
-    /// They name another cluster, which holds this interface.
-    Elsewhere,
+    /// They name another cluster. `older`: it recorded the interface before we did, or we have no record.
+    Elsewhere {
+        originals: Option<Groups>,
+        older: bool,
+    },
 }
 
 /// One call that changes something in AWS.
@@ -64,6 +75,17 @@ pub enum Call {
     Untag {
         interface: String,
     },
+    /// Make the managed isolation group of this VPC, or bring its rules in line.
+    PrepareGroup {
+        vpc_id: String,
+    },
+}
+
+impl Call {
+    /// A success of it needs no further look: nothing that is said depends on reading it back.
+    pub fn is_settled_by_success(&self) -> bool {
+        matches!(self, Self::Tag { .. })
+    }
 }
 
 /// What became of a call.
@@ -75,12 +97,32 @@ pub enum Outcome {
     Refused,
     /// It may have been applied, or may be applied later.
     Unanswered,
-    /// It was never sent: there was no budget, or this replica doesn't lead.
+    /// It was not carried out and won't be, for a reason that passes by itself: throttled, no budget, another replica leads.
     HeldBack,
 }
 
-/// What became of the calls of this reconcile that set groups, by interface and attempt.
-pub type Outcomes = BTreeMap<(String, Attempt), Outcome>;
+/// What became of the calls of this reconcile.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Outcomes {
+    /// Of those that set groups, by interface and attempt.
+    pub swaps: BTreeMap<(String, Attempt), Outcome>,
+    /// Of those that wrote or removed tags, by interface: the last one.
+    pub tags: BTreeMap<String, Outcome>,
+}
+
+impl Outcomes {
+    pub fn note(&mut self, call: Call, outcome: Outcome) {
+        match call {
+            Call::SetGroups { interface, attempt, .. } => {
+                self.swaps.insert((interface, attempt), outcome);
+            }
+            Call::Tag { interface, .. } | Call::Untag { interface } => {
+                self.tags.insert(interface, outcome);
+            }
+            Call::PrepareGroup { .. } => {}
+        }
+    }
+}
 
 /// When to look again, unless something wakes the object before. The sooner one is the smaller one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -99,17 +141,28 @@ pub struct Move {
     pub record: Record,
     pub call: Option<Call>,
     pub requeue: Requeue,
+    /// The read may be older than what it speaks against: it counts only if the next one, a moment later, shows the same.
+    pub doubted: bool,
 }
 
 impl Move {
-    fn rest(record: Record, state: State, requeue: Requeue) -> Self {
-        Self { record: Record { state, ..record }, call: None, requeue }
+    pub(crate) fn rest(record: Record, state: State, requeue: Requeue) -> Self {
+        Self { record: Record { state, ..record }, call: None, requeue, doubted: false }
+    }
+
+    pub(crate) fn none(record: &Record) -> Self {
+        Self::rest(record.clone(), record.state, Requeue::Never)
     }
 }
 
 /// How long ago `then` was; never negative.
 pub fn since(then: Timestamp, now: Timestamp) -> Duration {
     now.duration_since(then).max(SignedDuration::ZERO).unsigned_abs()
+}
+
+/// How long until `then` is so long ago. None: it is.
+pub fn until(then: Timestamp, age: Duration, now: Timestamp) -> Option<Duration> {
+    age.checked_sub(since(then, now)).filter(|rest| !rest.is_zero())
 }
 
 /// Whether it carries isolation groups and no others.
@@ -120,7 +173,8 @@ pub fn is_isolated(groups: &Groups, isolating: &Groups) -> bool {
 /// The first record of an interface, or a new one of an interface that was given back. None: another cluster holds it.
 ///
 /// `isolating` holds every group that is known to isolate. What the interface carries is an original only if it isn't
-/// isolated: then what its former record or its tags say counts, and else nothing is known.
+/// isolated: then what its former record or its tags say counts, and else nothing is known. `adopts`: what another cluster's
+/// tags say is taken over.
 pub fn record(
     now: Timestamp,
     id: &str,
@@ -128,13 +182,16 @@ pub fn record(
     group: &str,
     isolating: &Groups,
     former: Option<&Record>,
+    adopts: bool,
 ) -> Option<Record> {
     let isolated = is_isolated(&seen.groups, isolating);
     let told = match &seen.backup {
-        Backup::Elsewhere => return None,
-        Backup::Ours { originals } => originals.as_ref().filter(|told| !is_isolated(told, isolating)),
+        Backup::Elsewhere { .. } if !adopts => return None,
+        Backup::Elsewhere { originals, .. } => originals.as_ref().filter(|_| isolated),
+        Backup::Ours { originals, .. } => originals.as_ref(),
         Backup::None => None,
     };
+    let told = told.filter(|told| !is_isolated(told, isolating));
     let (originals, source) = match (former, told) {
         // The read may be older than the restore.
         (Some(former), _) if isolated => (former.originals.clone(), former.source),
@@ -144,6 +201,7 @@ pub fn record(
     };
     Some(Record {
         id: id.to_owned(),
+        vpc_id: seen.vpc_id.clone(),
         originals,
         source,
         isolation_groups: Groups::from([group.to_owned()]),
@@ -152,6 +210,9 @@ pub fn record(
         swapped_at: None,
         unanswered: former.map(|former| former.unanswered.clone()).unwrap_or_default(),
         missing_since: None,
+        unshown: 0,
+        drift: Drift::default(),
+        due_back: false,
         state: State::Isolating,
     })
 }
@@ -159,16 +220,17 @@ pub fn record(
 /// Drops the calls that AWS has answered, that were never sent, or that were signed too long ago to arrive.
 fn hear(now: Timestamp, mut record: Record, outcomes: &Outcomes) -> Record {
     record.unanswered.retain(|attempt| {
-        let outcome = outcomes.get(&(record.id.clone(), *attempt));
+        let outcome = outcomes.swaps.get(&(record.id.clone(), *attempt));
         matches!(outcome, None | Some(Outcome::Unanswered)) && since(attempt.at, now) < MINDED_FOR
     });
     record
 }
 
 /// What became of the latest call of this reconcile for this interface.
-fn latest(record: &Record, outcomes: &Outcomes) -> Option<(Attempt, Outcome)> {
-    let of_this = outcomes.iter().filter(|((interface, _), _)| *interface == record.id);
-    of_this.map(|((_, attempt), outcome)| (*attempt, *outcome)).max_by_key(|(attempt, _)| attempt.at)
+fn latest(record: &Record, outcomes: &Outcomes) -> Option<(AttemptKind, Outcome)> {
+    let of_this = outcomes.swaps.iter().filter(|((interface, _), _)| *interface == record.id);
+    let latest = of_this.max_by_key(|((_, attempt), _)| attempt.at);
+    latest.map(|((_, attempt), outcome)| (attempt.kind, *outcome))
 }
 
 /// Sends a call, noted in the record as unanswered before it goes.
@@ -185,67 +247,112 @@ fn send(now: Timestamp, mut record: Record, kind: AttemptKind, groups: Groups, s
     }
     record.state = state;
     let call = Call::SetGroups { interface: record.id.clone(), attempt, groups };
-    Move { record, call: Some(call), requeue: Requeue::Backoff }
+    Move { record, call: Some(call), requeue: Requeue::Backoff, doubted: false }
 }
 
-/// Keeps the interface isolated. `group`: the one that whoever is in charge gives, where it is known to isolate.
-pub fn hold(
-    now: Timestamp,
-    record: Record,
-    seen: Option<&Seen>,
-    group: Option<&str>,
-    isolating: &Groups,
-    outcomes: &Outcomes,
-) -> Move {
+/// What keeping an interface isolated depends on, beside its record and what a read showed.
+#[derive(Clone, Copy, Debug)]
+pub struct Hold<'a> {
+    pub now: Timestamp,
+    /// The group that whoever is in charge gives, where it is known to isolate.
+    pub group: Option<&'a str>,
+    /// Every group that is known to isolate.
+    pub isolating: &'a Groups,
+    pub outcomes: &'a Outcomes,
+    /// An earlier read of this reconcile was doubted, and this one is the second.
+    pub doubted: bool,
+    /// Nothing may be changed: what a read shows is noted, and that is all.
+    pub paused: bool,
+}
+
+/// Keeps the interface isolated.
+pub fn hold(context: Hold<'_>, record: Record, seen: Option<&Seen>) -> Move {
+    let Hold { now, group, isolating, outcomes, doubted, paused } = context;
     let mut record = hear(now, record, outcomes);
-    if let Some(group) = group {
+    let mut same_group = true;
+    if let Some(group) = group.filter(|_| !paused) {
+        same_group = record.in_force == group;
         record.in_force = group.to_owned();
         record.isolation_groups.insert(group.to_owned());
     }
     let wanted = Groups::from([record.in_force.clone()]);
     let last = latest(&record, outcomes);
-    let Some(seen) = seen else { return missing(now, record, last, AttemptKind::Swap, wanted) };
+    let Some(seen) = seen else {
+        return if paused {
+            let missing_since = Some(record.missing_since.unwrap_or(now));
+            Move::rest(Record { missing_since, ..record }, State::Missing, Requeue::Resync)
+        } else {
+            missing(now, record, last, AttemptKind::Swap, wanted)
+        };
+    };
     record.missing_since = None;
 
     if seen.groups == wanted {
-        let call = (seen.backup == Backup::None)
-            .then(|| Call::Tag { interface: record.id.clone(), originals: record.originals.clone() });
-        let arriving = record.unanswered.iter().filter(|attempt| attempt.kind == AttemptKind::Restore);
-        let arriving = arriving.map(|attempt| MINDED_FOR.saturating_sub(since(attempt.at, now))).max();
-        let watched = record.originals.is_none().then(|| UNSETTLED.saturating_sub(since(record.recorded_at, now)));
-        let pauses = [arriving, watched.filter(|rest| !rest.is_zero())];
-        let requeue = pauses.into_iter().flatten().map(Requeue::After).min().unwrap_or(Requeue::Resync);
-        return Move { record: Record { state: State::Isolated, ..record }, call, requeue };
+        return Move { call: tag(&record, seen, outcomes).filter(|_| !paused), ..isolated(now, record) };
+    }
+    if paused {
+        return Move::rest(record, State::Isolating, Requeue::Resync);
     }
     match last {
-        Some((Attempt { kind: AttemptKind::Swap, .. }, Outcome::Applied)) => {
-            return Move::rest(record, State::Isolating, Requeue::After(STALE_READ));
+        Some((AttemptKind::Swap, Outcome::Applied)) => {
+            record.unshown = record.unshown.saturating_add(1).min(8);
+            let pause = STALE_READ * (1 << (record.unshown - 1).min(6));
+            return Move::rest(record, State::Isolating, Requeue::After(pause));
         }
-        Some((Attempt { kind: AttemptKind::Swap, .. }, Outcome::Refused | Outcome::NotFound)) => {
+        Some((AttemptKind::Swap, Outcome::Refused | Outcome::NotFound)) => {
             return Move::rest(record, State::Refused, Requeue::Backoff);
         }
         Some((_, Outcome::HeldBack)) => return Move::rest(record, State::Isolating, Requeue::Backoff),
         _ => {}
     }
+    if seen.managed {
+        return Move::rest(record, State::Refused, Requeue::Resync);
+    }
     // The read that made the record was older than a release: what is read before we have touched it is its own.
     if record.originals.is_none() && record.swapped_at.is_none() {
         if is_isolated(&seen.groups, isolating) {
-            let rest = UNSETTLED.saturating_sub(since(record.recorded_at, now));
-            if !rest.is_zero() {
+            if let Some(rest) = until(record.recorded_at, UNSETTLED, now) {
                 return Move::rest(record, State::Isolating, Requeue::After(rest));
             }
         } else {
             record.originals = Some(seen.groups.clone());
         }
     }
-    send(now, record, AttemptKind::Swap, wanted, State::Isolating)
+    if record.state == State::Isolated && same_group && last.is_none() {
+        // Within a minute of our own change it may be an old read: it is put right, and nobody is said to have done it.
+        let settled = record.swapped_at.is_none_or(|at| until(at, UNSETTLED, now).is_none());
+        if settled && !doubted {
+            return Move { doubted: true, ..Move::rest(record, State::Isolated, Requeue::Backoff) };
+        }
+        record.drift = record.drift.turned(now, settled);
+    }
+    // What stood in the way last time stays in view until it is out of the way.
+    let state = if record.state == State::Refused { State::Refused } else { State::Isolating };
+    send(now, record, AttemptKind::Swap, wanted, state)
+}
+
+/// A read shows exactly its isolation group.
+fn isolated(now: Timestamp, record: Record) -> Move {
+    let arriving = record.unanswered.iter().filter(|attempt| attempt.kind == AttemptKind::Restore);
+    let arriving = arriving.filter_map(|attempt| until(attempt.at, MINDED_FOR, now)).max();
+    let watched = record.originals.is_none().then(|| until(record.recorded_at, UNSETTLED, now)).flatten();
+    let fought = record.drift.is_fought_over(now).then_some(FOUGHT_OVER);
+    let requeue = [arriving, watched, fought].into_iter().flatten().min().map_or(Requeue::Resync, Requeue::After);
+    Move::rest(Record { unshown: 0, ..record }, State::Isolated, requeue)
+}
+
+/// Its second copy, where that isn't what it should be.
+fn tag(record: &Record, seen: &Seen, outcomes: &Outcomes) -> Option<Call> {
+    let whole = matches!(seen.backup, Backup::Ours { whole: true, .. });
+    (!whole && !outcomes.tags.contains_key(&record.id))
+        .then(|| Call::Tag { interface: record.id.clone(), originals: record.originals.clone() })
 }
 
 /// A read didn't show it. It is gone only when EC2 answers so to a call that names it.
 fn missing(
     now: Timestamp,
     mut record: Record,
-    last: Option<(Attempt, Outcome)>,
+    last: Option<(AttemptKind, Outcome)>,
     kind: AttemptKind,
     groups: Groups,
 ) -> Move {
@@ -255,7 +362,7 @@ fn missing(
         Some(_) => return Move::rest(record, State::Missing, Requeue::Backoff),
         None => {}
     }
-    match UNSETTLED.checked_sub(since(missing_since, now)).filter(|rest| !rest.is_zero()) {
+    match until(missing_since, UNSETTLED, now) {
         Some(rest) => Move::rest(record, State::Missing, Requeue::After(rest)),
         None => {
             // Asked at most once a minute.
@@ -265,8 +372,20 @@ fn missing(
     }
 }
 
+/// What giving an interface back depends on, beside its record and what a read showed.
+#[derive(Clone, Copy, Debug)]
+pub struct GiveBack<'a> {
+    pub now: Timestamp,
+    pub outcomes: &'a Outcomes,
+    /// The recorded originals that still exist. None: that wasn't asked.
+    pub existing: Option<&'a Groups>,
+    /// Those that don't are left out.
+    pub drops_missing: bool,
+}
+
 /// Gives the interface exactly its own groups back.
-pub fn give_back(now: Timestamp, record: Record, seen: Option<&Seen>, outcomes: &Outcomes) -> Move {
+pub fn give_back(context: GiveBack<'_>, record: Record, seen: Option<&Seen>) -> Move {
+    let GiveBack { now, outcomes, existing, drops_missing } = context;
     let mut record = hear(now, record, outcomes);
     let last = latest(&record, outcomes);
     let Some(seen) = seen else {
@@ -281,9 +400,8 @@ pub fn give_back(now: Timestamp, record: Record, seen: Option<&Seen>, outcomes: 
     };
     record.missing_since = None;
     let ours = seen.groups.iter().any(|group| record.isolation_groups.contains(group));
-    let acknowledged = matches!(last, Some((Attempt { kind: AttemptKind::Restore, .. }, Outcome::Applied)));
-    let unsettled =
-        last_change(&record).and_then(|at| UNSETTLED.checked_sub(since(at, now))).filter(|rest| !rest.is_zero());
+    let acknowledged = last == Some((AttemptKind::Restore, Outcome::Applied));
+    let unsettled = last_change(&record).and_then(|at| until(at, UNSETTLED, now));
     // What lingers was read after an acknowledged restore: it is restored again only if it turns.
     let settled = acknowledged || unsettled.is_none() || record.state == State::Lingering;
 
@@ -294,19 +412,27 @@ pub fn give_back(now: Timestamp, record: Record, seen: Option<&Seen>, outcomes: 
             None => ended(now, record, State::NotOurs),
         };
     };
-    if settled && seen.groups == originals {
+    let there = |group: &&String| existing.is_none_or(|existing| existing.contains(*group));
+    let wanted: Groups = originals.iter().filter(there).cloned().collect();
+    if settled && !wanted.is_empty() && seen.groups == wanted {
         return ended(now, record, State::Restored);
     }
     if settled && !ours {
         return ended(now, record, State::NotOurs);
     }
+    if wanted.is_empty() || (wanted.len() < originals.len() && !drops_missing) {
+        return Move::rest(record, State::RestoreHeld, Requeue::Resync);
+    }
     match last {
-        Some((Attempt { kind: AttemptKind::Restore, .. }, Outcome::Applied)) => {
+        Some((AttemptKind::Restore, Outcome::Applied)) => {
             Move::rest(record, State::Restoring, Requeue::After(STALE_READ))
         }
         Some((_, Outcome::Refused | Outcome::NotFound)) => Move::rest(record, State::RestoreHeld, Requeue::Backoff),
         Some((_, Outcome::HeldBack)) => Move::rest(record, State::Restoring, Requeue::Backoff),
-        _ => send(now, record, AttemptKind::Restore, originals, State::Restoring),
+        _ => {
+            let state = if record.state == State::RestoreHeld { State::RestoreHeld } else { State::Restoring };
+            send(now, record, AttemptKind::Restore, wanted, state)
+        }
     }
 }
 
@@ -320,7 +446,7 @@ fn last_change(record: &Record) -> Option<Timestamp> {
 /// It is given back, for good once nothing that was sent can arrive any more.
 fn ended(now: Timestamp, record: Record, state: State) -> Move {
     let swaps = record.unanswered.iter().filter(|attempt| attempt.kind == AttemptKind::Swap);
-    match swaps.map(|attempt| MINDED_FOR.saturating_sub(since(attempt.at, now))).max() {
+    match swaps.filter_map(|attempt| until(attempt.at, MINDED_FOR, now)).max() {
         Some(rest) => Move::rest(record, State::Lingering, Requeue::After(rest)),
         None => Move::rest(record, state, Requeue::Never),
     }

@@ -5,6 +5,7 @@
 //! | [`object`] | the two objects as the loops read and write them: `Containment` (holders, records) and `Quarantine` |
 //! | [`holders`] | who holds an instance: who stays, who leaves with consent, who is lost, who is in charge |
 //! | [`interface`] | one network interface: recorded, isolated, given back |
+//! | [`primary`] | what an interface gets back that never had groups of its own |
 //! | [`decide`] | the Containment loop's decision: the next status, the calls, when to look again |
 //! | [`machine`] | both loops as machines: `step(self, now, answer) -> (self, request)` |
 //!
@@ -21,3 +22,4 @@ pub mod holders;
 pub mod interface;
 pub mod machine;
 pub mod object;
+pub mod primary;

@@ -11,10 +11,10 @@ pub use containment::ContainmentLoop;
 pub use quarantine::QuarantineLoop;
 
 use crate::{
-    decide::Look,
+    decide::{Decision, Look},
     holders::Presence,
     interface::{Call, Outcome, Requeue},
-    object::{Containment, Holder, Quarantine, Status, Version},
+    object::{Containment, Holder, Quarantine, Version},
 };
 
 /// What a machine wants done next.
@@ -26,10 +26,13 @@ pub enum Request {
     ReadQuarantine { live: bool },
     /// Read the Quarantine of each of these holders, by namespace and name.
     ReadHolders { holders: Vec<Holder>, live: bool },
-    /// Read the instance from EC2.
-    Look,
-    /// Write the Containment's status, if its version is still this one.
-    WriteStatus { status: Status, version: Version },
+    /// Read the instance from EC2. `again`: a moment later, for the last read was doubted.
+    Look { again: bool },
+    /// Store what was decided in the Containment's status, if its version is still this one. Where nothing differs, nothing is
+    /// written; but before calls the API server must confirm the version.
+    Record { decision: Box<Decision>, version: Version },
+    /// AWS gave no picture: say so in the conditions. Nothing else of the status changes.
+    Report { version: Version },
     /// Write the Containment's holders and finalizer, if its version is still this one.
     WriteHolders { holders: Vec<Holder>, finalized: bool, version: Version },
     /// Create the Containment, with its finalizer.
@@ -38,8 +41,6 @@ pub enum Request {
     DeleteContainment { uid: String, version: Version },
     /// Put our finalizer on the Quarantine or take it off, if its version is still this one.
     WriteFinalizer { uid: String, finalized: bool, version: Version },
-    /// Whether the Containment still has this version.
-    Confirm { version: Version },
     /// Send these calls.
     Act { calls: Vec<Call> },
     /// Nothing is left to be done now.
@@ -57,7 +58,6 @@ pub enum Answer {
     /// None: AWS gave no picture.
     Looked(Option<Look>),
     Written(Result<Version, WriteFailure>),
-    Confirmed(bool),
     /// One for each call.
     Acted(Vec<Outcome>),
 }

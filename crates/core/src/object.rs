@@ -4,7 +4,7 @@
 //! written by the Quarantine loop alone) and how each interface is given back (`status`, written by the Containment loop alone).
 
 use jiff::Timestamp;
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 /// A set of security group ids: EC2 keeps no order among an interface's groups.
 pub type Groups = BTreeSet<String>;
@@ -43,6 +43,8 @@ pub struct Holder {
 pub struct Status {
     /// One record for each interface: the way back.
     pub records: Vec<Record>,
+    /// Why a release waits for a person, beside what each holder asks for itself.
+    pub asks: BTreeSet<ApprovalReason>,
     /// The holders, by uid, that were released: each may go. Stands until each of them is gone.
     pub released: BTreeSet<String>,
     /// Since when looks have shown nothing of ours while nothing was recorded and no holder wants anything recorded.
@@ -54,6 +56,8 @@ pub struct Status {
 pub struct Record {
     /// The interface's id.
     pub id: String,
+    /// The VPC that it lies in. An interface never leaves it.
+    pub vpc_id: String,
     /// The groups that it carried before it was touched, and gets back. None: not known, because it was already isolated
     /// when it was first seen.
     pub originals: Option<Groups>,
@@ -69,7 +73,47 @@ pub struct Record {
     pub unanswered: Vec<Attempt>,
     /// Since when reads haven't shown it.
     pub missing_since: Option<Timestamp>,
+    /// How many acknowledged swaps in a row no read has shown.
+    pub unshown: u8,
+    pub drift: Drift,
+    /// Its holders have let it go: it hangs on another instance that is held, and is given back when that one is released.
+    pub due_back: bool,
     pub state: State,
+}
+
+/// How often an isolated interface was read with other groups, and put right.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Drift {
+    /// Those that somebody else must have set: no change of ours was so young that a read could be older.
+    pub corrections: u32,
+    /// How often in a row, each within [`STREAK`] of the one before.
+    pub in_a_row: u8,
+    pub last: Option<Timestamp>,
+}
+
+/// A correction so soon after the one before is a fight over the interface.
+pub const STREAK: Duration = Duration::from_secs(300);
+
+/// So many in a row, and the interface is fought over.
+pub const FIGHT: u8 = 3;
+
+impl Drift {
+    /// One more time. `counted`: somebody else must have done it.
+    #[must_use]
+    pub fn turned(self, now: Timestamp, counted: bool) -> Self {
+        let in_a_row = if self.is_recent(now) { self.in_a_row.saturating_add(1).min(FIGHT) } else { 1 };
+        let corrections = self.corrections.saturating_add(u32::from(counted));
+        Self { corrections, in_a_row, last: Some(now) }
+    }
+
+    /// Somebody else puts other groups on again and again.
+    pub fn is_fought_over(self, now: Timestamp) -> bool {
+        self.in_a_row >= FIGHT && self.is_recent(now)
+    }
+
+    fn is_recent(self, now: Timestamp) -> bool {
+        self.last.is_some_and(|last| now.duration_since(last).unsigned_abs() < STREAK)
+    }
 }
 
 /// Where the originals come from.
@@ -79,6 +123,9 @@ pub enum Source {
     Interface,
     /// From the tags on it, after the record was lost: others can write them, so a release waits for a person.
     Tags,
+    /// From the record of the primary interface: this one was attached after the isolation with the isolation group, and
+    /// never had groups of its own.
+    Primary,
 }
 
 /// A call to one interface, by the time that its record gives it. Times of one record are distinct.
@@ -119,13 +166,15 @@ pub enum State {
     Gone,
     /// Left isolated because whoever released it said so.
     Retained,
+    /// An older record of another Containment or another cluster gives it back.
+    Withdrawn,
 }
 
 impl State {
     /// Nothing is left to be done with it.
     pub fn is_final(self) -> bool {
         match self {
-            Self::Restored | Self::NotOurs | Self::Gone | Self::Retained => true,
+            Self::Restored | Self::NotOurs | Self::Gone | Self::Retained | Self::Withdrawn => true,
             Self::Isolating
             | Self::Isolated
             | Self::Refused
@@ -155,6 +204,10 @@ pub struct Quarantine {
     pub dry_run: bool,
     /// Its deletion leaves every interface as it is.
     pub retains: bool,
+    /// An original group that no longer exists is left out of what is given back.
+    pub drops_missing: bool,
+    /// What carries another cluster's tags is taken over.
+    pub adopts: bool,
     /// What a person has approved of its release.
     pub approved: BTreeSet<ApprovalReason>,
     pub namespace_deleting: bool,
@@ -197,10 +250,13 @@ impl Status {
     /// Every interface was read with exactly its isolation group, and nothing that was sent may still undo it.
     pub fn is_contained(&self) -> bool {
         let mut live = self.records.iter().filter(|record| !record.state.is_final()).peekable();
-        live.peek().is_some()
-            && live.all(|record| {
-                record.state == State::Isolated
-                    && record.unanswered.iter().all(|attempt| attempt.kind != AttemptKind::Restore)
-            })
+        live.peek().is_some() && live.all(Record::is_isolated)
+    }
+}
+
+impl Record {
+    /// It was read with exactly its isolation group, and nothing that was sent may still undo it.
+    pub fn is_isolated(&self) -> bool {
+        self.state == State::Isolated && self.unanswered.iter().all(|attempt| attempt.kind != AttemptKind::Restore)
     }
 }

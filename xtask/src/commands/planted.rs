@@ -58,8 +58,8 @@ const BUGS: [Bug; 13] = [
     Bug {
         name: "consent from the cache",
         file: "src/decide.rs",
-        stands: "Situation::Released { leaving } if world.live =>",
-        planted: "Situation::Released { leaving } =>",
+        stands: "Situation::Released { .. } | Situation::Retained { .. } if !world.live => return Err(NeedsLive),",
+        planted: "Situation::Retained { .. } if !world.live => return Err(NeedsLive),",
         from: NOTHING,
         bounds: (0, 2),
     },
@@ -90,8 +90,8 @@ const BUGS: [Bug; 13] = [
     Bug {
         name: "act before record",
         file: "src/machine/containment.rs",
-        stands: "if decision.status != round.containment.status {",
-        planted: "if decision.calls.is_empty() && decision.status != round.containment.status {",
+        stands: "let (version, decision) = (self.containment.version.clone(), Box::new(decision));",
+        planted: "if !decision.calls.is_empty() { return Box::new(self).act(decision); }\n                let (version, decision) = (self.containment.version.clone(), Box::new(decision));",
         from: NOTHING,
         bounds: (0, 1),
     },
@@ -122,7 +122,7 @@ const BUGS: [Bug; 13] = [
     Bug {
         name: "Contained is True while a restore may still arrive",
         file: "src/object.rs",
-        stands: "&& record.unanswered.iter().all(|attempt| attempt.kind != AttemptKind::Restore)",
+        stands: "&& self.unanswered.iter().all(|attempt| attempt.kind != AttemptKind::Restore)",
         planted: "",
         from: TWO_HOLD,
         bounds: (1, 3),

@@ -4,11 +4,11 @@ use super::{Answer, Request};
 use crate::{
     decide::{Decision, Look, NeedsLive, Then, World, decide},
     holders::Presence,
-    interface::{Call, Outcomes, Requeue},
+    interface::{Call, Outcome, Outcomes, Requeue},
     object::Containment,
 };
 use jiff::Timestamp;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More rounds than any instance needs; what is left then is done at the next look.
 const ROUNDS: u8 = 8;
@@ -22,8 +22,8 @@ pub enum ContainmentLoop {
     Looks(Box<Round>),
     ReadsHoldersLive(Box<Round>),
     Records { round: Box<Round>, decision: Box<Decision> },
-    Confirms { round: Box<Round>, decision: Box<Decision> },
-    Acts { round: Box<Round>, calls: Vec<Call> },
+    Reports,
+    Acts { round: Box<Round>, calls: Vec<Call>, requeue: Requeue },
     TakesFinalizerOff(Box<Round>),
     Deletes,
     Done,
@@ -38,6 +38,7 @@ pub struct Round {
     live: bool,
     look: Look,
     outcomes: Outcomes,
+    doubted: BTreeSet<String>,
 }
 
 impl ContainmentLoop {
@@ -52,17 +53,21 @@ impl ContainmentLoop {
                     quarantines: BTreeMap::new(),
                     live: false,
                     look: Look::default(),
-                    outcomes: Outcomes::new(),
+                    outcomes: Outcomes::default(),
+                    doubted: BTreeSet::new(),
                 };
                 let request = round.read_holders(false);
                 (Self::ReadsHolders(Box::new(round)), request)
             }
             (Self::ReadsContainment, Answer::Containment(None)) => done(Requeue::Never),
             (Self::ReadsHolders(round), Answer::Holders(answers)) => {
-                (Self::Looks(Box::new(round.with_holders(answers, false))), Request::Look)
+                (Self::Looks(Box::new(round.with_holders(answers, false))), Request::Look { again: false })
             }
             (Self::Looks(round), Answer::Looked(Some(look))) => Round { look, ..*round }.decide(now),
-            (Self::Looks(_), Answer::Looked(None)) => done(Requeue::Backoff),
+            (Self::Looks(round), Answer::Looked(None)) => {
+                (Self::Reports, Request::Report { version: round.containment.version })
+            }
+            (Self::Reports, Answer::Written(_)) => done(Requeue::Backoff),
             (Self::ReadsHoldersLive(round), Answer::Holders(answers)) => round.with_holders(answers, true).decide(now),
             (Self::Records { mut round, decision }, Answer::Written(Ok(version))) => {
                 round.containment.version = version;
@@ -70,17 +75,17 @@ impl ContainmentLoop {
                 round.act(*decision)
             }
             (Self::Records { .. }, Answer::Written(Err(_))) => done(Requeue::Backoff),
-            (Self::Confirms { round, decision }, Answer::Confirmed(true)) => round.act(*decision),
-            (Self::Confirms { .. }, Answer::Confirmed(false)) => done(Requeue::Backoff),
-            (Self::Acts { mut round, calls }, Answer::Acted(outcomes)) => {
-                for (call, outcome) in calls.into_iter().zip(outcomes) {
-                    if let Call::SetGroups { interface, attempt, .. } = call {
-                        round.outcomes.insert((interface, attempt), outcome);
-                    }
+            (Self::Acts { mut round, calls, requeue }, Answer::Acted(outcomes)) => {
+                let settled =
+                    |(call, outcome): (&Call, &Outcome)| call.is_settled_by_success() && *outcome == Outcome::Applied;
+                if calls.iter().zip(&outcomes).all(settled) {
+                    return done(requeue);
                 }
-                round.number += 1;
-                round.live = false;
-                if round.number >= ROUNDS { done(Requeue::Backoff) } else { (Self::Looks(round), Request::Look) }
+                for (call, outcome) in calls.into_iter().zip(outcomes) {
+                    round.outcomes.note(call, outcome);
+                }
+                round.doubted = BTreeSet::new();
+                round.look_again(false)
             }
             (Self::TakesFinalizerOff(round), Answer::Written(Ok(version))) => {
                 (Self::Deletes, Request::DeleteContainment { uid: round.containment.uid, version })
@@ -107,35 +112,44 @@ impl Round {
         Self { quarantines: uids.zip(answers).collect(), live, ..self }
     }
 
+    /// One more round, from a new look.
+    fn look_again(mut self: Box<Self>, again: bool) -> (ContainmentLoop, Request) {
+        self.number += 1;
+        self.live = false;
+        if self.number >= ROUNDS {
+            return done(Requeue::Backoff);
+        }
+        (ContainmentLoop::Looks(self), Request::Look { again })
+    }
+
     fn decide(self, now: Timestamp) -> (ContainmentLoop, Request) {
-        let Self { number: _, containment, quarantines, live, look, outcomes } = &self;
-        match decide(&World { now, containment, quarantines, live: *live, look, outcomes }) {
+        let Self { number: _, containment, quarantines, live, look, outcomes, doubted } = &self;
+        match decide(&World { now, containment, quarantines, live: *live, look, outcomes, doubted }) {
             Err(NeedsLive) => {
                 let request = self.read_holders(true);
                 (ContainmentLoop::ReadsHoldersLive(Box::new(self)), request)
             }
-            Ok(decision) => self.record(decision),
+            Ok(decision) => {
+                let (version, decision) = (self.containment.version.clone(), Box::new(decision));
+                let request = Request::Record { decision: decision.clone(), version };
+                (ContainmentLoop::Records { round: Box::new(self), decision }, request)
+            }
         }
-    }
-
-    fn record(self, decision: Decision) -> (ContainmentLoop, Request) {
-        let version = self.containment.version.clone();
-        let (round, decision) = (Box::new(self), Box::new(decision));
-        if decision.status != round.containment.status {
-            let status = decision.status.clone();
-            return (ContainmentLoop::Records { round, decision }, Request::WriteStatus { status, version });
-        }
-        if !decision.calls.is_empty() {
-            return (ContainmentLoop::Confirms { round, decision }, Request::Confirm { version });
-        }
-        round.act(*decision)
     }
 
     /// What was decided stands in the object: the calls go out.
-    fn act(self: Box<Self>, decision: Decision) -> (ContainmentLoop, Request) {
-        let Decision { status: _, calls, then } = decision;
+    fn act(mut self: Box<Self>, decision: Decision) -> (ContainmentLoop, Request) {
+        let Decision { calls, then, doubted, .. } = decision;
         if !calls.is_empty() {
-            return (ContainmentLoop::Acts { round: self, calls: calls.clone() }, Request::Act { calls });
+            let requeue = match then {
+                Then::LookAgain(requeue) => requeue,
+                Then::End => Requeue::Backoff,
+            };
+            return (ContainmentLoop::Acts { round: self, calls: calls.clone(), requeue }, Request::Act { calls });
+        }
+        if !doubted.is_empty() {
+            self.doubted = doubted;
+            return self.look_again(true);
         }
         match then {
             Then::LookAgain(requeue) => done(requeue),

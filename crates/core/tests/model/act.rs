@@ -106,7 +106,7 @@ impl State {
                 next.set_groups(foreign());
                 next.ghost.isolated_by_us = false;
             }
-            Act::ForgeTags => next.set_backup(Backup::Ours { originals: forged() }),
+            Act::ForgeTags => next.set_backup(Backup::Ours { originals: forged(), whole: false }),
             Act::RemoveTags => next.set_backup(Backup::None),
             Act::PutEtcdBack => {
                 let (quarantines, containment) = (*self.snapshot.0).clone();
@@ -143,7 +143,9 @@ impl State {
                 self.containment.as_ref().is_some_and(|containment| containment.status != Status::default())
             }
             Act::Write => interface(|interface| interface.groups != foreign()),
-            Act::ForgeTags => interface(|interface| interface.backup != Backup::Ours { originals: forged() }),
+            Act::ForgeTags => {
+                interface(|interface| interface.backup != Backup::Ours { originals: forged(), whole: false })
+            }
             Act::RemoveTags => interface(|interface| interface.backup != Backup::None),
             Act::Terminate => self.interface.is_some(),
             Act::PutEtcdBack => (&self.quarantines, &self.containment) != (&self.snapshot.0.0, &self.snapshot.0.1),
@@ -183,6 +185,8 @@ fn fresh(uid: String) -> Quarantine {
         suspended: false,
         dry_run: false,
         retains: false,
+        drops_missing: false,
+        adopts: false,
         approved: BTreeSet::new(),
         namespace_deleting: false,
         crd_deleting: false,

@@ -42,7 +42,8 @@ impl State {
     /// Carries a write out, if its preconditions hold. An error breaks a rule.
     pub fn write(&mut self, request: &Request) -> Result<Result<Version, WriteFailure>, String> {
         match request {
-            Request::WriteStatus { status, version } => {
+            Request::Record { decision, version } => {
+                let status = &decision.status;
                 let Some(containment) = self.at(version) else { return Ok(Err(WriteFailure::Conflict)) };
                 self.may_record(&containment, status)?;
                 self.ghost.recorded_for = containment.holders.clone();

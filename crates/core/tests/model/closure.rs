@@ -2,7 +2,7 @@
 
 use crate::{
     act::Act,
-    drive::{Fate, Which, changes},
+    drive::{Fate, Which},
     state::{Running, Setting, Snapshot, State, forged, isolated},
 };
 use quarantine_core::{
@@ -75,7 +75,7 @@ impl State {
         let mut state = self.begin(setting, which);
         let mut changed = false;
         while let Some(Running { asked, .. }) = &state.running {
-            changed |= changes(asked);
+            changed |= state.changes(asked);
             state = state.answer(Fate::Well).ok_or("a request that nobody can answer")??;
         }
         Ok((state, changed))
@@ -117,7 +117,7 @@ impl State {
         if self.ghost.isolated_by_us {
             return Err("rule 4: nobody holds, and the interface is isolated".to_owned());
         }
-        if matches!(&interface.backup, Backup::Ours { originals } if *originals != forged()) {
+        if matches!(&interface.backup, Backup::Ours { originals, .. } if *originals != forged()) {
             return Err("nobody holds, and our tags stay".to_owned());
         }
         Ok(())

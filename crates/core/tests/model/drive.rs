@@ -2,6 +2,7 @@
 
 use crate::state::{CLASS, Machine, NAMES, Running, Setting, State, now};
 use quarantine_core::{
+    decide::Decision,
     holders::Presence,
     interface::{Call, Outcome},
     machine::{Answer, ContainmentLoop, QuarantineLoop, Request, WriteFailure},
@@ -31,16 +32,18 @@ impl Fate {
     pub const FAULTS: [Self; 6] = [Self::Stale, Self::AnswerLost, Self::Lost, Self::Late, Self::Refused, Self::Missed];
 
     /// Whether a request can meet it. What an answer to a read was when it was lost makes no difference: the reconcile ends.
-    fn befalls(self, asked: &Request) -> bool {
+    fn befalls(self, asked: &Request, state: &State) -> bool {
         match asked {
+            Request::Record { decision, .. } if !state.would_differ(decision) => self == Self::Well,
             Request::ReadContainment { live }
             | Request::ReadQuarantine { live }
             | Request::ReadHolders { live, .. } => self == Self::Well || (self == Self::Stale && !live),
-            Request::Look => matches!(self, Self::Well | Self::Stale | Self::Missed),
-            Request::Confirm { .. } => self == Self::Well,
+            // That a read is doubted makes no cache of it: what was missed or stale a moment ago is shown now.
+            Request::Look { again: true } | Request::Report { .. } => self == Self::Well,
+            Request::Look { again: false } => matches!(self, Self::Well | Self::Stale | Self::Missed),
             Request::Act { .. } => !matches!(self, Self::Stale | Self::Missed),
             Request::Done(_) => false,
-            Request::WriteStatus { .. }
+            Request::Record { .. }
             | Request::WriteHolders { .. }
             | Request::CreateContainment { .. }
             | Request::DeleteContainment { .. }
@@ -49,12 +52,17 @@ impl Fate {
     }
 }
 
-/// Whether it changes something.
-pub fn changes(asked: &Request) -> bool {
-    Fate::Late.befalls(asked)
-}
-
 impl State {
+    /// Whether it changes something.
+    pub fn changes(&self, asked: &Request) -> bool {
+        Fate::Late.befalls(asked, self)
+    }
+
+    /// Whether what was decided is another status than the one that stands there.
+    fn would_differ(&self, decision: &Decision) -> bool {
+        self.containment.as_ref().is_none_or(|containment| containment.status != decision.status)
+    }
+
     pub fn begin(&self, setting: Setting, machine: Which) -> Self {
         let mut next = self.clone();
         let machine = match machine {
@@ -93,7 +101,7 @@ impl State {
 
     /// Answers what the reconcile under way asks. None: this fate doesn't apply to it, or makes no difference.
     pub fn answer(&self, fate: Fate) -> Option<Result<Self, String>> {
-        if !self.running.as_ref().is_some_and(|running| fate.befalls(&running.asked)) {
+        if !self.running.as_ref().is_some_and(|running| fate.befalls(&running.asked, self)) {
             return None;
         }
         let mut next = self.clone();
@@ -109,7 +117,7 @@ impl State {
     /// The replica dies; what it asked may be carried out, now or later.
     pub fn cut_off(&self, fate: Fate) -> Option<Result<Self, String>> {
         let asked = &self.running.as_ref()?.asked;
-        let carried_out = matches!(fate, Fate::AnswerLost | Fate::Late) && fate.befalls(asked);
+        let carried_out = matches!(fate, Fate::AnswerLost | Fate::Late) && fate.befalls(asked, self);
         if !carried_out && fate != Fate::Lost {
             return None;
         }
@@ -154,26 +162,28 @@ impl State {
                 }
                 Answer::Holders(presences)
             }
-            (Request::Look, Fate::Missed) if self.interface.is_some() && !self.hidden => {
+            (Request::Look { .. }, Fate::Missed) if self.interface.is_some() && !self.hidden => {
                 self.hidden = true;
                 Answer::Looked(self.look(false))
             }
-            (Request::Look, Fate::Well | Fate::Stale) => match self.look(fate == Fate::Stale) {
+            (Request::Look { .. }, Fate::Well | Fate::Stale) => match self.look(fate == Fate::Stale) {
                 Some(look) => Answer::Looked(Some(look)),
                 None => return Ok(None),
             },
-            (Request::Confirm { version }, Fate::Well) => {
-                let holds = self.containment.as_ref().is_some_and(|containment| containment.version == *version);
-                if holds {
-                    self.ghost.recorded_for = self.containment.iter().flat_map(|c| c.holders.clone()).collect();
+            (Request::Record { decision, version }, Fate::Well) if !self.would_differ(decision) => {
+                let containment = self.containment.clone().filter(|containment| containment.version == *version);
+                if let Some(containment) = &containment {
+                    self.ghost.recorded_for = containment.holders.clone();
                 }
-                Answer::Confirmed(holds)
+                let confirmed = containment.is_some() || decision.calls.is_empty();
+                Answer::Written(if confirmed { Ok(version.clone()) } else { Err(WriteFailure::Conflict) })
             }
+            (Request::Report { version }, Fate::Well) => Answer::Written(Ok(version.clone())),
             (Request::Act { calls }, _) => match self.send(calls, fate)? {
                 Some(outcomes) => Answer::Acted(outcomes),
                 None => return Ok(None),
             },
-            (Request::Look | Request::Confirm { .. } | Request::Done(_), _) => return Ok(None),
+            (Request::Look { .. } | Request::Report { .. } | Request::Done(_), _) => return Ok(None),
             (write, Fate::Well) => Answer::Written(self.write(write)?),
             (write, Fate::AnswerLost) => {
                 self.write(write)?.ok();

@@ -1,18 +1,22 @@
 //! EC2: calls that set groups, tags, and reads that may be older than a change.
 
-use crate::state::{CLASS, INTERFACE, State, VPC, isolated};
+use crate::state::{INTERFACE, State, VPC, isolated};
 use quarantine_core::{
-    decide::Look,
+    decide::{Group, Look},
     interface::{Backup, Call, Outcome, Seen},
     object::{ApprovalReason, AttemptKind, Groups, Holder},
 };
-use std::collections::BTreeMap;
 
 pub fn kind(call: &Call) -> Option<AttemptKind> {
     match call {
         Call::SetGroups { attempt, .. } => Some(attempt.kind),
-        Call::Tag { .. } | Call::Untag { .. } => None,
+        Call::Tag { .. } | Call::Untag { .. } | Call::PrepareGroup { .. } => None,
     }
+}
+
+/// What a holder gives in the one VPC.
+fn given(holder: &Holder) -> ((String, String), Group) {
+    ((holder.uid.clone(), VPC.to_owned()), Group { id: Some("iso".to_owned()), prepare: false })
 }
 
 impl State {
@@ -28,14 +32,20 @@ impl State {
         let seen = shown.zip(groups).map(|(interface, groups)| {
             (
                 INTERFACE.to_owned(),
-                Seen { vpc_id: VPC.to_owned(), groups, attached: true, backup: interface.backup.clone() },
+                Seen {
+                    vpc_id: VPC.to_owned(),
+                    groups,
+                    attached: true,
+                    primary: true,
+                    managed: false,
+                    backup: interface.backup.clone(),
+                },
             )
         });
         Some(Look {
             interfaces: seen.into_iter().collect(),
-            groups: BTreeMap::from([((CLASS.to_owned(), VPC.to_owned()), "iso".to_owned())]),
-            isolating: Groups::new(),
-            priorities: BTreeMap::new(),
+            groups: self.containment.iter().flat_map(|containment| &containment.holders).map(given).collect(),
+            ..Look::default()
         })
     }
 
@@ -62,7 +72,10 @@ impl State {
                 self.set_groups(groups.clone());
                 self.ghost.isolated_by_us = isolates;
             }
-            Call::Tag { originals, .. } => interface.backup = Backup::Ours { originals: originals.clone() },
+            Call::Tag { originals, .. } => {
+                interface.backup = Backup::Ours { originals: originals.clone(), whole: true };
+            }
+            Call::PrepareGroup { .. } => {}
             Call::Untag { .. } => interface.backup = Backup::None,
         }
         Ok(Outcome::Applied)

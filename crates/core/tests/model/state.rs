@@ -177,6 +177,7 @@ impl State {
             older(&mut record.recorded_at);
             record.swapped_at.iter_mut().for_each(older);
             record.missing_since.iter_mut().for_each(older);
+            record.drift.last.iter_mut().for_each(older);
             for Attempt { at, .. } in &mut record.unanswered {
                 older(at);
             }
