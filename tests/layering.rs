@@ -4,6 +4,9 @@
 
 #![forbid(unsafe_code)]
 
+#[path = "layering/circles.rs"]
+mod circles;
+
 use std::{
     fs,
     path::{Path, PathBuf},
