@@ -6,6 +6,7 @@ use crate::{
     support::{claims::condition, wait::until},
     wire::emulator::{fail, mend},
 };
+use quarantine_operator::api::Quarantine;
 use serde_json::json;
 
 /// Answers each look at the instance with this error until it is said; then no more.
@@ -16,13 +17,14 @@ async fn answered(code: &str, status: u16, reason: &str, stalled: bool, advice: 
     let before = scene.changes();
     scene.class(json!({})).await;
     scene.claim(json!({})).await;
-    // What an emulator says that answers too late on a busy machine may have the same reason, and isn't meant.
-    let claim = until(&format!("{CLAIM} says {reason}, {code}: {advice}"), async || {
-        let claim = scene.desk.claims.get(CLAIM).await.expect("a read");
-        let ready = condition(&claim, "Ready").filter(|ready| ready.reason == reason)?;
-        [code, advice].iter().all(|words| ready.message.contains(words)).then_some(claim)
-    })
-    .await;
+    let mut claim = told(&scene, code, reason, advice).await;
+    // A first look may come before the operator sees the class, or time out: what Contained says of that stays while AWS is
+    // away. The next first look is this one.
+    if condition(&claim, "Contained").is_some_and(|contained| !contained.message.contains(advice)) {
+        scene.delete_and_wait().await;
+        scene.claim(json!({})).await;
+        claim = told(&scene, code, reason, advice).await;
+    }
     said(&claim, "Ready", &["ec2:DescribeInstances", "As AWS says"]);
     assert_eq!(format!("{:?}", said(&claim, "Contained", &[advice]).status), "Unknown");
     needs_a_person(&claim, stalled);
@@ -30,6 +32,16 @@ async fn answered(code: &str, status: u16, reason: &str, stalled: bool, advice: 
     mend(&fault);
     super::look_now(&scene).await;
     scene.desk.contained(CLAIM).await;
+}
+
+/// Waits until it is said with this code: that of an emulator which answers too late on a busy machine isn't meant.
+async fn told(scene: &Scene, code: &str, reason: &str, advice: &str) -> Quarantine {
+    until(&format!("{CLAIM} says {reason}, {code}: {advice}"), async || {
+        let claim = scene.desk.claims.get(CLAIM).await.expect("a read");
+        let ready = condition(&claim, "Ready").filter(|ready| ready.reason == reason)?;
+        [code, advice].iter().all(|words| ready.message.contains(words)).then_some(claim)
+    })
+    .await
 }
 
 #[tokio::test]
