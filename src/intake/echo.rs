@@ -1,8 +1,7 @@
 //! Which releases a source remembers, and for how long: those after which an event that happened before them could make
 //! it cut the instance off again. Pure.
 //!
-//! The memory is written whole with each release, so it holds what it is for and no more ("Decisions" in
-//! docs/architecture.md).
+//! The memory is written whole with each release, so it holds what it is for and no more (docs/decisions.md).
 
 use crate::{
     api::{FindingFilter, FindingSource, FindingSourceSpec, Quarantine},
