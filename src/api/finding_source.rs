@@ -3,6 +3,7 @@
 use super::{
     class::{AssumeRole, TagSelector},
     condition::Condition,
+    counters::Counters,
     formats,
     quarantine::Mode,
     status::Time,
@@ -211,7 +212,8 @@ pub struct Accept {
 #[serde(rename_all = "camelCase")]
 pub struct FindingFilter {
     /// The products that the findings come from, such as arn:aws:securityhub:eu-central-1::product/aws/guardduty, in
-    /// either hub.
+    /// either hub. An ARN in the queue's own region, or in none, counts for findings of all regions; one in another region
+    /// means that region only.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 50), inner(length(max = 2048)), transform = formats::each(formats::product_arn()))]
     #[x_kube(merge_strategy = ListMerge::Set)]
@@ -362,31 +364,4 @@ pub struct FindingSourceStatus {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 6000))]
     pub released: BTreeMap<String, Time>,
-}
-
-/// What became of the messages. Counted by what was received: a message that comes twice counts twice.
-#[derive(KubeSchema, Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Counters {
-    /// Received.
-    #[serde(default)]
-    pub received: i64,
-    /// A Quarantine was made of it.
-    #[serde(default)]
-    pub created: i64,
-    /// It spoke of an instance that has its Quarantine already, and was added to that one's findings where it is new.
-    #[serde(default)]
-    pub joined: i64,
-    /// Understood, and not accepted.
-    #[serde(default)]
-    pub unwanted: i64,
-    /// Accepted, but it names no instance.
-    #[serde(default)]
-    pub without_instance: i64,
-    /// Older than the last release of its instance.
-    #[serde(default)]
-    pub echoes: i64,
-    /// Not understood: it stays in the queue.
-    #[serde(default)]
-    pub unreadable: i64,
 }

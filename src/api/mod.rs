@@ -7,6 +7,7 @@
 mod accessors;
 mod class;
 mod condition;
+mod counters;
 mod finding_source;
 mod formats;
 mod quarantine;
@@ -19,9 +20,10 @@ pub use class::{
     WorkflowStatus,
 };
 pub use condition::{Condition, ConditionStatus, ConditionType, Reason};
+pub use counters::{Cause, Counters, UnwantedBy};
 pub use finding_source::{
-    Accept, Counters, CustomAction, DEFAULT_SOURCE_MAX_ACTIVE, DeletionPolicy, FindingFilter, FindingSource,
-    FindingSourceSpec, FindingSourceStatus, QuarantineTemplate, RecordState, Severity,
+    Accept, CustomAction, DEFAULT_SOURCE_MAX_ACTIVE, DeletionPolicy, FindingFilter, FindingSource, FindingSourceSpec,
+    FindingSourceStatus, QuarantineTemplate, RecordState, Severity,
 };
 pub use quarantine::{
     FindingReference, FindingTarget, InstanceTarget, MissingGroups, Mode, Quarantine, QuarantineSpec, Release,

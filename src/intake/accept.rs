@@ -7,7 +7,7 @@
 
 use super::parse::{Event, Trigger};
 use crate::{
-    api::{FindingFilter, FindingSourceSpec, RecordState, TagSelector},
+    api::{Cause, FindingFilter, FindingSourceSpec, RecordState, TagSelector},
     model::{
         arn::{Arn, in_cspm, is_same_product},
         finding::{Finding, InProgress, Workflow},
@@ -25,9 +25,9 @@ pub enum Verdict {
         doubts: Option<String>,
     },
     /// The source doesn't ask for it.
-    Unwanted { why: String },
+    Unwanted { cause: Cause, why: String },
     /// A person asked for it with an accepted custom action, and it can't be done: they must be told.
-    Refused { why: String },
+    Refused { cause: Cause, why: String },
 }
 
 /// Who chose the finding.
@@ -47,25 +47,29 @@ pub fn accept(source: &FindingSourceSpec, own_action: Option<&str>, event: &Even
     if let Trigger::CustomAction { action_arn } = &event.trigger {
         let listed = source.accept.as_ref().is_some_and(|accept| accept.custom_action_arns.contains(action_arn));
         return if !listed && own_action != Some(action_arn) {
-            unwanted(format!("The custom action {action_arn} is none of the source's."))
+            unwanted(Cause::CustomAction, format!("The custom action {action_arn} is none of the source's."))
         } else if finding.sample {
             Verdict::Refused {
+                    cause: Cause::Sample,
                     why: "It is a sample finding, which names no real instance: press the action on a finding of an instance of yours.".to_owned(),
                 }
-        } else if let Some(why) = closed(finding) {
-            Verdict::Refused { why }
+        } else if let Some((cause, why)) = closed(finding) {
+            Verdict::Refused { cause, why }
         } else {
             Verdict::Accepted { by: By::Person, doubts: None }
         };
     }
     let Some((filter, by)) = filter_of(source, event, finding) else {
-        return unwanted(match event.trigger {
-            Trigger::GuardDuty => "The source has no accept.guardDuty.",
-            Trigger::Imported | Trigger::CustomAction { .. } => "The source has no accept.imported.",
-        });
+        return unwanted(
+            Cause::NoFilter,
+            match event.trigger {
+                Trigger::GuardDuty => "The source has no accept.guardDuty.",
+                Trigger::Imported | Trigger::CustomAction { .. } => "The source has no accept.imported.",
+            },
+        );
     };
     match outside(filter, by, source, &event.trigger, finding) {
-        Some(why) => unwanted(why),
+        Some((cause, why)) => unwanted(cause, why),
         None => Verdict::Accepted { by, doubts: None },
     }
 }
@@ -100,8 +104,8 @@ pub fn accept_instance(
             finding.account_id, instance.id, instance.account_id
         );
         return match by {
-            By::Person | By::Status => Verdict::Refused { why: plain(&why, 512) },
-            By::Automatic => unwanted(why),
+            By::Person | By::Status => Verdict::Refused { cause: Cause::OtherAccount, why: plain(&why, 512) },
+            By::Automatic => unwanted(Cause::OtherAccount, why),
         };
     }
     match filter_of(source, event, finding) {
@@ -111,12 +115,13 @@ pub fn accept_instance(
 }
 
 /// Why nobody may be cut off for a finding that somebody, or its product, has closed.
-fn closed(finding: &Finding) -> Option<String> {
+fn closed(finding: &Finding) -> Option<(Cause, String)> {
     if finding.record_state == RecordState::Archived {
-        return Some("Its finding is archived: its product says that it is over. To contain the instance all the same, create a Quarantine with target.instance.".to_owned());
+        let archived = "Its finding is archived: its product says that it is over. To contain the instance all the same, create a Quarantine with target.instance.";
+        return Some((Cause::RecordState, archived.to_owned()));
     }
     let suppressed = "Its finding is suppressed: somebody decided that it doesn't matter. Set its workflow status to NEW and press the action again, or create a Quarantine with target.instance.";
-    (finding.workflow == Workflow::Suppressed).then(|| suppressed.to_owned())
+    (finding.workflow == Workflow::Suppressed).then(|| (Cause::WorkflowStatus, suppressed.to_owned()))
 }
 
 /// Whether a listed product is the finding's. One in the queue's own region, or in none, counts for all regions: findings
@@ -135,7 +140,7 @@ fn outside(
     source: &FindingSourceSpec,
     trigger: &Trigger,
     finding: &Finding,
-) -> Option<String> {
+) -> Option<(Cause, String)> {
     let FindingFilter {
         product_arns,
         severities,
@@ -148,15 +153,16 @@ fn outside(
         resource_tags: _,
     } = filter;
     if finding.sample {
-        return Some("It is a sample finding.".to_owned());
+        return Some((Cause::Sample, "It is a sample finding.".to_owned()));
     }
     let default_states = [RecordState::Active];
     let states = if record_states.is_empty() { &default_states[..] } else { record_states };
     if !states.contains(&finding.record_state) {
-        return Some("Its record state is none of the filter's (ACTIVE, where the filter names none).".to_owned());
+        let why = "Its record state is none of the filter's (ACTIVE, where the filter names none).";
+        return Some((Cause::RecordState, why.to_owned()));
     }
     if by == By::Automatic && finding.workflow != Workflow::New {
-        return Some("Its workflow status isn't NEW.".to_owned());
+        return Some((Cause::WorkflowStatus, "Its workflow status isn't NEW.".to_owned()));
     }
     // GuardDuty's own findings have no product.
     let of_product = finding
@@ -164,21 +170,19 @@ fn outside(
         .as_ref()
         .is_some_and(|arn| product_arns.iter().any(|listed| names(listed, arn, &source.region)));
     if !of_product && *trigger != Trigger::GuardDuty {
-        return Some(format!(
-            "Its product {} is none of the filter's productArns.",
-            finding.product_arn.as_deref().unwrap_or("(none)")
-        ));
+        let product = finding.product_arn.as_deref().unwrap_or("(none)");
+        return Some((Cause::Product, format!("Its product {product} is none of the filter's productArns.")));
     }
     if !severities.is_empty() && !finding.severity.is_some_and(|severity| severities.contains(&severity)) {
-        return Some("Its severity is none of the filter's.".to_owned());
+        return Some((Cause::Severity, "Its severity is none of the filter's.".to_owned()));
     }
     let of_type = |prefix: &String| finding.types.iter().any(|kind| kind.starts_with(prefix));
     if !type_prefixes.is_empty() && !type_prefixes.iter().any(of_type) {
-        return Some("Its types begin with none of the filter's typePrefixes.".to_owned());
+        return Some((Cause::Type, "Its types begin with none of the filter's typePrefixes.".to_owned()));
     }
     // An instance in another account than the finding's is refused in any case.
     if !accounts.is_empty() && !accounts.contains(&finding.account_id) {
-        return Some(format!("Its account {} is none of the filter's.", finding.account_id));
+        return Some((Cause::Account, format!("Its account {} is none of the filter's.", finding.account_id)));
     }
     None
 }
@@ -188,14 +192,20 @@ fn outside(
 fn judge_place(filter: &FindingFilter, by: By, instance: &NamedInstance) -> Verdict {
     let NamedInstance { id, account_id: _, account_assumed: _, region, partition: _, vpc_id, tags } = instance;
     if !filter.regions.is_empty() && !filter.regions.contains(region) {
-        return unwanted(format!("Instance {id} lies in region {region}, which is none of the filter's."));
+        return unwanted(
+            Cause::Region,
+            format!("Instance {id} lies in region {region}, which is none of the filter's."),
+        );
     }
     let mut untold = Vec::new();
     if !filter.vpc_ids.is_empty() {
         match vpc_id {
             None => untold.push("VPC"),
             Some(vpc_id) if !filter.vpc_ids.contains(vpc_id) => {
-                return unwanted(format!("Instance {id} lies in {vpc_id}, which is none of the filter's vpcIds."));
+                return unwanted(
+                    Cause::Vpc,
+                    format!("Instance {id} lies in {vpc_id}, which is none of the filter's vpcIds."),
+                );
             }
             Some(_) => {}
         }
@@ -207,7 +217,7 @@ fn judge_place(filter: &FindingFilter, by: By, instance: &NamedInstance) -> Verd
         if tags.is_empty() {
             untold.push("tags");
         } else if !filter.resource_tags.iter().any(carries) {
-            return unwanted(format!("Instance {id} carries none of the filter's resourceTags."));
+            return unwanted(Cause::Tags, format!("Instance {id} carries none of the filter's resourceTags."));
         }
     }
     let doubts = (!untold.is_empty()).then(|| {
@@ -216,6 +226,6 @@ fn judge_place(filter: &FindingFilter, by: By, instance: &NamedInstance) -> Verd
     Verdict::Accepted { by, doubts }
 }
 
-fn unwanted(why: impl AsRef<str>) -> Verdict {
-    Verdict::Unwanted { why: plain(why.as_ref(), 512) }
+fn unwanted(cause: Cause, why: impl AsRef<str>) -> Verdict {
+    Verdict::Unwanted { cause, why: plain(why.as_ref(), 512) }
 }

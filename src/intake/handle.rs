@@ -166,14 +166,14 @@ impl Desk<'_> {
                     return Ok(self.note_on(note_on, &said).await);
                 }
             }
-            Step::Unwanted { why } => {
-                tracing::info!(source = self.source.name_any(), why, "a finding makes nothing");
+            Step::Unwanted { cause, why } => {
+                tracing::info!(source = self.source.name_any(), cause = cause.as_str(), why, "a finding makes nothing");
             }
             Step::Crowded { why } => {
                 self.say(EventType::Warning, Reason::FindingNamesManyInstances, named("Message", &message.id), why)
                     .await;
             }
-            Step::Refused { why, note_on } | Step::WithoutInstance { why, note_on } => {
+            Step::Refused { why, note_on, .. } | Step::WithoutInstance { why, note_on } => {
                 let note = format!("No instance was cut off for this finding: {why}");
                 return Ok(self.answer(message, why, note_on.as_slice(), &note).await);
             }

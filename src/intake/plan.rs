@@ -11,7 +11,7 @@ use super::{
     parse::{Event, Trigger, Unreadable},
 };
 use crate::{
-    api::{Counters, FindingReference, FindingSourceSpec, Quarantine},
+    api::{Cause, Counters, FindingReference, FindingSourceSpec, Quarantine},
     model::{finding::Finding, instance::NamedInstance, text::plain},
 };
 use jiff::Timestamp;
@@ -68,9 +68,9 @@ pub enum Step {
     /// of these findings.
     Echo { why: String, note_on: Vec<FindingReference> },
     /// The source doesn't ask for it. It is not worth an event.
-    Unwanted { why: String },
+    Unwanted { cause: Cause, why: String },
     /// A person asked for it, and it can't be done: an event, and a note on the finding.
-    Refused { why: String, note_on: Option<FindingReference> },
+    Refused { cause: Cause, why: String, note_on: Option<FindingReference> },
     /// Accepted, but it names no instance: an event, and where a person asked for it a note on the finding.
     WithoutInstance { why: String, note_on: Option<FindingReference> },
     /// A finding names more instances than may become active through it: an event.
@@ -87,7 +87,7 @@ impl Step {
             Self::Create(_) => counters.created += 1,
             Self::Join { .. } => counters.joined += 1,
             Self::Echo { .. } => counters.echoes += 1,
-            Self::Unwanted { .. } | Self::Refused { .. } => counters.unwanted += 1,
+            Self::Unwanted { cause, why: _ } | Self::Refused { cause, why: _, note_on: _ } => counters.refuse(*cause),
             Self::WithoutInstance { .. } => counters.without_instance += 1,
             Self::Crowded { .. } | Self::Wait { .. } => {}
         }
@@ -153,12 +153,14 @@ fn sort<'a>(source: &Source<'_>, event: &'a Event) -> Sorted<'a> {
     for finding in &event.findings {
         match accept(source.spec, source.own_action, event, finding) {
             Verdict::Accepted { by, doubts: _ } => sort_instances(source, event, finding, by, &mut sorted),
-            Verdict::Unwanted { why } => sorted.said.push(match event.trigger {
+            Verdict::Unwanted { cause, why } => sorted.said.push(match event.trigger {
                 // Somebody pressed it and waits; the finding isn't ours to write on.
-                Trigger::CustomAction { .. } => Step::Refused { why, note_on: None },
-                Trigger::Imported | Trigger::GuardDuty => Step::Unwanted { why },
+                Trigger::CustomAction { .. } => Step::Refused { cause, why, note_on: None },
+                Trigger::Imported | Trigger::GuardDuty => Step::Unwanted { cause, why },
             }),
-            Verdict::Refused { why } => sorted.said.push(Step::Refused { why, note_on: note_on(source, finding) }),
+            Verdict::Refused { cause, why } => {
+                sorted.said.push(Step::Refused { cause, why, note_on: note_on(source, finding) });
+            }
         }
     }
     sorted
@@ -176,16 +178,13 @@ fn sort_instances<'a>(source: &Source<'_>, event: &'a Event, finding: &'a Findin
                     None => sorted.wanted.push(Wanted { instance, by, findings: vec![(finding, doubts)] }),
                 }
             }
-            Verdict::Unwanted { why } => unwanted.push(why),
-            Verdict::Refused { why } => refused.push(why),
+            Verdict::Unwanted { cause, why } => unwanted.push((cause, why)),
+            Verdict::Refused { cause, why } => refused.push((cause, why)),
         }
     }
-    if !unwanted.is_empty() {
-        sorted.said.push(Step::Unwanted { why: plain(&unwanted.join(" "), 512) });
-    }
-    if !refused.is_empty() {
-        sorted.said.push(Step::Refused { why: plain(&refused.join(" "), 512), note_on: note_on(source, finding) });
-    }
+    sorted.said.extend(together(unwanted).map(|(cause, why)| Step::Unwanted { cause, why }));
+    let refused = together(refused);
+    sorted.said.extend(refused.map(|(cause, why)| Step::Refused { cause, why, note_on: note_on(source, finding) }));
     let names_none = finding.instances.is_empty() || !finding.unreadable_instances.is_empty();
     if names_none {
         let instead = finding.named_instead();
@@ -197,6 +196,13 @@ fn sort_instances<'a>(source: &Source<'_>, event: &'a Event, finding: &'a Findin
         let note_on = if by != By::Automatic { note_on(source, finding) } else { None };
         sorted.said.push(Step::WithoutInstance { why: plain(&why, 512), note_on });
     }
+}
+
+/// What is said of a finding's instances, as one: the first cause stands for all. None: nothing is said.
+fn together(said: Vec<(Cause, String)>) -> Option<(Cause, String)> {
+    let (cause, _) = said.first()?;
+    let words: Vec<&str> = said.iter().map(|(_, why)| why.as_str()).collect();
+    Some((*cause, plain(&words.join(" "), 512)))
 }
 
 fn note_on(source: &Source<'_>, finding: &Finding) -> Option<FindingReference> {

@@ -11,7 +11,7 @@ use super::{
     source::place,
 };
 use crate::{
-    api::{Counters, FindingSource, Reason},
+    api::{Cause, Counters, FindingSource, Reason},
     aws::Sqs,
     metrics::Metrics,
     model::{
@@ -289,7 +289,8 @@ async fn rest(stopped: &mut watch::Receiver<bool>, pause: &mut Duration) -> bool
 }
 
 fn measure(metrics: &Metrics, source: &str, counters: Counters) {
-    let Counters { received, created, joined, unwanted, without_instance, echoes, unreadable } = counters;
+    let Counters { received, created, joined, unwanted, mut unwanted_by, without_instance, echoes, unreadable } =
+        counters;
     let outcomes = [
         ("received", received),
         ("created", created),
@@ -301,6 +302,9 @@ fn measure(metrics: &Metrics, source: &str, counters: Counters) {
     ];
     for (outcome, many) in outcomes {
         metrics.messages(source, outcome, many);
+    }
+    for cause in Cause::ALL {
+        metrics.ignored(source, cause.as_str(), *unwanted_by.of(*cause));
     }
 }
 

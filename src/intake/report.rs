@@ -76,12 +76,13 @@ impl Report {
 
 /// Both together.
 pub fn sum(one: Counters, other: Counters) -> Counters {
-    let Counters { received, created, joined, unwanted, without_instance, echoes, unreadable } = other;
+    let Counters { received, created, joined, unwanted, unwanted_by, without_instance, echoes, unreadable } = other;
     Counters {
         received: one.received + received,
         created: one.created + created,
         joined: one.joined + joined,
         unwanted: one.unwanted + unwanted,
+        unwanted_by: one.unwanted_by.plus(unwanted_by),
         without_instance: one.without_instance + without_instance,
         echoes: one.echoes + echoes,
         unreadable: one.unreadable + unreadable,
@@ -142,6 +143,7 @@ fn receiving(source: &FindingSource, queue: Option<&QueueSight>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{Cause, UnwantedBy};
     use jiff::Timestamp;
     use serde_json::json;
 
@@ -206,14 +208,26 @@ mod tests {
         let report = Report::default();
         report.count(Counters { received: 1, created: 1, ..Counters::default() });
         report.count(Counters { received: 1, unreadable: 1, ..Counters::default() });
+        for cause in [Cause::Severity, Cause::Product, Cause::Severity] {
+            let mut refused = Counters::default();
+            refused.refuse(cause);
+            report.count(refused);
+        }
         let (counted, _) = report.take();
         assert_eq!(report.take().0, Counters::default());
         let mut source = source();
         source.status = Some(FindingSourceStatus {
-            counters: Counters { received: 5, ..Counters::default() },
+            counters: Counters {
+                received: 5,
+                unwanted: 3,
+                unwanted_by: UnwantedBy { product: 2, tags: 1, ..UnwantedBy::default() },
+                ..Counters::default()
+            },
             ..FindingSourceStatus::default()
         });
         let counters = status(&source, counted, None, None, None, Time(Timestamp::UNIX_EPOCH)).counters;
         assert_eq!((counters.received, counters.created, counters.unreadable), (7, 1, 1));
+        let by = UnwantedBy { severity: 2, product: 3, tags: 1, ..UnwantedBy::default() };
+        assert_eq!((counters.unwanted, counters.unwanted_by), (6, by));
     }
 }

@@ -80,6 +80,8 @@ define! {
         "How long calls were held back so that AWS need not refuse them, also those that were told to come back later";
     SOURCE_MESSAGES: Counter "quarantine_source_messages_total" ["source", "outcome"] "messages",
         "Messages of a FindingSource by what became of them: received, and then, for each instance that one names, created, joined, ignored (not accepted), echo (older than the last release) or without_instance; unreadable; later (it waits for something)";
+    SOURCE_IGNORED: Counter "quarantine_source_ignored_total" ["source", "cause"] "findings",
+        "Findings that a FindingSource did not accept, by cause, as in status.counters.unwantedBy";
     SOURCE_MESSAGE_AGE: Histogram "quarantine_source_message_age_seconds" ["source"] "seconds",
         "From a message's SentTimestamp to its deletion from the queue";
     SOURCE_READY: Gauge "quarantine_source_ready" ["source", "reason"] "1 or 0",

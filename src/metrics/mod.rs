@@ -15,7 +15,7 @@ pub use series::Snapshot;
 
 use definitions::{
     ACTIVE_WORKERS, AWS_BUDGET_WAIT, AWS_CALL, AWS_CALLS, AWS_THROTTLES, BUILD_INFO, CONTAINMENT, DRIFT_CORRECTIONS,
-    DROPPED_FIELDS, LEADER, MAX_CONCURRENT, RECONCILE, RECONCILE_ERRORS, RECONCILES, REFUSED, RELEASE,
+    DROPPED_FIELDS, LEADER, MAX_CONCURRENT, RECONCILE, RECONCILE_ERRORS, RECONCILES, REFUSED, RELEASE, SOURCE_IGNORED,
     SOURCE_MESSAGE_AGE, SOURCE_MESSAGES,
 };
 use prometheus_client::{
@@ -61,6 +61,7 @@ struct Inner {
     aws_throttles: Series<Counter>,
     aws_budget_wait: Series<Histogram>,
     source_messages: Series<Counter>,
+    source_ignored: Series<Counter>,
     source_message_age: Series<Histogram>,
     reconciles: Series<Counter>,
     reconcile_errors: Series<Counter>,
@@ -88,6 +89,7 @@ impl Default for Inner {
             aws_throttles: book.series(&AWS_THROTTLES, Counter::default),
             aws_budget_wait: book.series(&AWS_BUDGET_WAIT, || Histogram::new(WAITS)),
             source_messages: book.series(&SOURCE_MESSAGES, Counter::default),
+            source_ignored: book.series(&SOURCE_IGNORED, Counter::default),
             source_message_age: book.series(&SOURCE_MESSAGE_AGE, || Histogram::new(AGES)),
             reconciles: book.series(&RECONCILES, Counter::default),
             reconcile_errors: book.series(&RECONCILE_ERRORS, Counter::default),
@@ -188,6 +190,14 @@ impl Metrics {
         let many = u64::try_from(many).unwrap_or_default();
         if many > 0 {
             self.0.source_messages.of([source.to_owned().into(), outcome.into()]).inc_by(many);
+        }
+    }
+
+    /// So many findings of the source were not accepted, for this cause.
+    pub fn ignored(&self, source: &str, cause: &'static str, many: i64) {
+        let many = u64::try_from(many).unwrap_or_default();
+        if many > 0 {
+            self.0.source_ignored.of([source.to_owned().into(), cause.into()]).inc_by(many);
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::fixtures::{ACTION, PRODUCT, VPC, event, filter, imported_by, pressed_by_status, spec, with};
 use crate::{
-    api::{Accept, FindingFilter, FindingSourceSpec, RecordState, Severity, TagSelector},
+    api::{Accept, Cause, FindingFilter, FindingSourceSpec, RecordState, Severity, TagSelector},
     intake::{
         Event,
         accept::{By, Verdict, accept, accept_instance},
@@ -27,9 +27,34 @@ fn accepted(by: By) -> Verdict {
 #[track_caller]
 fn is_unwanted(verdict: Verdict, begins: &str) {
     match verdict {
-        Verdict::Unwanted { why } => assert!(why.starts_with(begins), "{why}"),
+        Verdict::Unwanted { cause, why } => {
+            assert!(why.starts_with(begins), "{why}");
+            assert_eq!(cause, cause_of(&why), "{why}");
+        }
         other => panic!("{other:?}"),
     }
+}
+
+/// Which cause a sentence is about. With it, every test here that sees a refusal sees its cause.
+fn cause_of(why: &str) -> Cause {
+    let words = [
+        ("The custom action", Cause::CustomAction),
+        ("The source has no", Cause::NoFilter),
+        ("It is a sample", Cause::Sample),
+        ("Its record state", Cause::RecordState),
+        ("Its finding is archived", Cause::RecordState),
+        ("Its workflow status", Cause::WorkflowStatus),
+        ("Its finding is suppressed", Cause::WorkflowStatus),
+        ("Its product", Cause::Product),
+        ("Its severity", Cause::Severity),
+        ("Its types", Cause::Type),
+        ("Its account", Cause::Account),
+        ("The finding is of account", Cause::OtherAccount),
+        ("lies in region", Cause::Region),
+        ("lies in vpc-", Cause::Vpc),
+        ("carries none", Cause::Tags),
+    ];
+    words.iter().find(|(word, _)| why.contains(word)).map_or_else(|| panic!("{why}"), |(_, cause)| *cause)
 }
 
 #[track_caller]
@@ -69,7 +94,10 @@ fn a_press_on_a_suppressed_or_archived_finding_is_refused_as_naming_it_is_and_sa
         ("Workflow", json!({ "Status": "SUPPRESSED" }), ["is suppressed", "workflow status to NEW"]),
     ] {
         match verdict(&spec(), &with("custom-action", field, value)) {
-            Verdict::Refused { why } => assert!(words.iter().all(|word| why.contains(word)), "{why}"),
+            Verdict::Refused { cause, why } => {
+                assert!(words.iter().all(|word| why.contains(word)), "{why}");
+                assert_eq!(cause, cause_of(&why), "{why}");
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -92,7 +120,7 @@ fn a_product_in_the_queues_region_counts_for_linked_regions_and_one_in_another_r
 #[test]
 fn a_sample_finding_cuts_nothing_off_and_a_person_is_told() {
     match verdict(&spec(), &event("custom-action-sample")) {
-        Verdict::Refused { why } => assert!(why.contains("names no real instance"), "{why}"),
+        Verdict::Refused { why, .. } => assert!(why.contains("names no real instance"), "{why}"),
         other => panic!("{other:?}"),
     }
     is_unwanted(verdict(&spec(), &event("guard-duty-sample")), "It is a sample finding.");
@@ -102,7 +130,7 @@ fn a_sample_finding_cuts_nothing_off_and_a_person_is_told() {
 #[test]
 fn an_instance_in_another_account_than_its_finding_is_refused() {
     match verdict(&spec(), &event("custom-action-other-account")) {
-        Verdict::Refused { why } => assert!(why.contains("lies in account 355566667777"), "{why}"),
+        Verdict::Refused { why, .. } => assert!(why.contains("lies in account 355566667777"), "{why}"),
         other => panic!("{other:?}"),
     }
     is_unwanted(
@@ -269,7 +297,7 @@ fn a_press_by_status_passes_the_sources_filter_for_it() {
     let mut elsewhere = in_progress(None);
     elsewhere.findings[0].instances[0].account_id = "999999999999".to_owned();
     match verdict(&pressed_by_status(filter()), &elsewhere) {
-        Verdict::Refused { why } => assert!(why.contains("speaks for its own account only"), "{why}"),
+        Verdict::Refused { why, .. } => assert!(why.contains("speaks for its own account only"), "{why}"),
         other => panic!("{other:?}"),
     }
 }

@@ -146,11 +146,11 @@ fn check_plan(planned: &Plan, wanted: usize) {
         match step {
             Step::Create(quarantine) => assert_fits(quarantine),
             Step::Join { add, .. } => assert_references_fit(add),
-            Step::Refused { why, note_on } | Step::WithoutInstance { why, note_on } => {
+            Step::Refused { why, note_on, .. } | Step::WithoutInstance { why, note_on } => {
                 assert!(why.chars().count() <= 512);
                 assert_references_fit(note_on.as_slice());
             }
-            Step::Echo { why, .. } | Step::Unwanted { why } | Step::Crowded { why } | Step::Wait { why, .. } => {
+            Step::Echo { why, .. } | Step::Unwanted { why, .. } | Step::Crowded { why } | Step::Wait { why, .. } => {
                 assert!(!why.is_empty());
             }
         }

@@ -3,8 +3,8 @@
 use super::fixtures::{INSTANCE, VPC, at, changed, event, filter, imported_by, now, read, source, spec, with};
 use crate::{
     api::{
-        Counters, FindingFilter, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Mode, Quarantine,
-        QuarantineStatus, ResolvedTarget, Time,
+        Cause, Counters, FindingFilter, FindingReference, FindingSourceSpec, FindingTarget, InstanceTarget, Mode,
+        Quarantine, QuarantineStatus, ResolvedTarget, Time,
     },
     intake::{Approval, Event, Existing, Fate, InstanceFacts, Plan, Step, make::reference, parse, plan, plan::wanted},
 };
@@ -132,7 +132,7 @@ fn a_press_with_an_action_that_is_none_of_the_sources_is_said_and_its_finding_le
     let spec = imported_by(filter());
     let steps = goes(plan_with(&spec, &event("custom-action"), &InstanceFacts::default(), now()));
     assert!(
-        matches!(&steps[..], [Step::Refused { why, note_on: None }] if why.contains("none of the source's")),
+        matches!(&steps[..], [Step::Refused { cause: Cause::CustomAction, why, note_on: None }] if why.contains("none of the source's")),
         "{steps:?}"
     );
 }
@@ -296,21 +296,33 @@ fn an_instance_of_which_nothing_is_known_keeps_the_message() {
     stays(plan, "Nothing is known of i-0a1b2c3d4e5f60718");
 }
 
+fn refused(cause: Cause) -> Counters {
+    let mut counters = Counters::default();
+    counters.refuse(cause);
+    counters
+}
+
 #[test]
-fn what_is_not_wanted_goes() {
-    for name in ["imported-control", "imported-after-our-note", "imported-us-gov", "guard-duty-sample"] {
+fn what_is_not_wanted_goes_and_counts_by_its_cause() {
+    for (name, cause) in [
+        ("imported-control", Cause::WorkflowStatus),
+        ("imported-after-our-note", Cause::WorkflowStatus),
+        ("imported-us-gov", Cause::Product),
+        ("guard-duty-sample", Cause::Sample),
+    ] {
         let steps = goes(planned(&event(name), InstanceFacts::default()));
         assert!(matches!(&steps[..], [Step::Unwanted { .. }]), "{name}: {steps:?}");
-        assert_eq!(counted(&steps), Counters { unwanted: 1, ..Counters::default() });
+        assert_eq!(counted(&steps), refused(cause), "{name}");
     }
 }
 
 #[test]
 fn a_person_is_told_on_the_finding_why_nothing_is_done() {
-    for name in ["custom-action-sample", "custom-action-other-account"] {
+    for (name, cause) in [("custom-action-sample", Cause::Sample), ("custom-action-other-account", Cause::OtherAccount)]
+    {
         let steps = goes(planned(&event(name), InstanceFacts::default()));
         assert!(matches!(&steps[..], [Step::Refused { note_on: Some(_), .. }]), "{name}: {steps:?}");
-        assert_eq!(counted(&steps), Counters { unwanted: 1, ..Counters::default() });
+        assert_eq!(counted(&steps), refused(cause), "{name}");
     }
     for name in ["custom-action-without-instance", "custom-action-unreadable-instance"] {
         let steps = goes(planned(&event(name), InstanceFacts::default()));

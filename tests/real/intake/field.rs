@@ -14,7 +14,7 @@ use crate::{
     },
 };
 use jiff::Timestamp;
-use quarantine_operator::api::Quarantine;
+use quarantine_operator::api::{Quarantine, UnwantedBy};
 use serde_json::{Value, json};
 use std::{
     fs,
@@ -227,6 +227,25 @@ async fn case_23_a_sample_that_is_marked_in_a_text_makes_nothing() {
     let queue = queue(&scene).await;
     send(&queue, "23-sample-in-value-text.json").await;
     until("it is counted", async || (queue.status().await.counters.unwanted == 1).then_some(())).await;
+    makes(&queue, 0).await;
+}
+
+#[tokio::test]
+async fn what_is_not_accepted_is_counted_by_cause_where_kubectl_describe_shows_it() {
+    let scene = scene().await;
+    let queue = queue(&scene).await;
+    send(&queue, "21-press-suppressed.json").await;
+    send(&queue, "23-sample-in-value-text.json").await;
+    send(&queue, "23-sample-in-value-text.json").await;
+    let counters = until("all three are counted", async || {
+        let counters = queue.status().await.counters;
+        (counters.unwanted == 3).then_some(counters)
+    })
+    .await;
+    let by = UnwantedBy { workflow_status: 1, sample: 2, ..UnwantedBy::default() };
+    assert_eq!(counters.unwanted_by, by);
+    let written = serde_json::to_value(counters).expect("it can be written");
+    assert_eq!(written["unwantedBy"], json!({"workflowStatus": 1, "sample": 2}), "no other cause is there");
     makes(&queue, 0).await;
 }
 

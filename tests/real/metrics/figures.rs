@@ -84,6 +84,7 @@ async fn the_metrics_fit_what_was_done() {
     held.shows_at_least("quarantine_aws_calls_total{service=\"sts\",operation=\"GetCallerIdentity\",code=\"OK\"}", 2.0);
     let source = &queue.source;
     held.shows(&format!("quarantine_source_messages_total{{source=\"{source}\",outcome=\"ignored\"}}"), 1.0);
+    held.shows(&format!("quarantine_source_ignored_total{{source=\"{source}\",cause=\"custom_action\"}}"), 1.0);
     held.shows_at_least(
         &format!("quarantine_source_messages_total{{source=\"{source}\",outcome=\"unreadable\"}}"),
         1.0,
