@@ -142,11 +142,11 @@ impl Scene {
 }
 
 fn swaps(decision: &Decision) -> Vec<(&str, AttemptKind, &Groups)> {
-    let swap = |call| match call {
-        &Call::SetGroups { ref interface, ref attempt, ref groups } => Some((interface.as_str(), attempt.kind, groups)),
-        _ => None,
-    };
-    decision.calls.iter().filter_map(swap).collect()
+    let swaps = decision.calls.iter().filter_map(|call| match call {
+        Call::SetGroups { interface, attempt, groups } => Some((interface.as_str(), attempt.kind, groups)),
+        Call::Tag { .. } | Call::Untag { .. } | Call::PrepareGroup { .. } => None,
+    });
+    swaps.collect()
 }
 
 #[test]
