@@ -303,15 +303,17 @@ fn retained(world: &World<'_>, leaving: &BTreeSet<String>) -> Round {
 /// Nobody holds any more: what lingers is watched, our tags are removed, and then the object goes.
 fn wind_up(world: &World<'_>) -> Round {
     let isolating = isolating(world);
-    let wind_up = |record: &Record| match record.state {
-        _ if !record.state.is_final() && world.look.held_there.contains_key(&record.id) => {
-            keep_isolated(world, record, None, &isolating, false)
+    let wind_up = |record: &Record| {
+        let on_its_way_in = matches!(record.state, State::Isolating | State::Isolated | State::Refused);
+        let due_back = record.due_back || !on_its_way_in;
+        if !record.state.is_final() && world.look.held_there.contains_key(&record.id) {
+            return keep_isolated(world, &Record { due_back, ..record.clone() }, None, &isolating, false);
         }
-        // On its way in, and nobody who holds it has consented to a release: it stays as it is.
-        State::Isolating | State::Isolated | State::Refused if !record.due_back => {
-            Move::rest(record.clone(), record.state, Requeue::Resync)
+        // Nobody who holds it has consented to a release: it stays as it is.
+        if !due_back {
+            return Move::rest(record.clone(), record.state, Requeue::Resync);
         }
-        _ => give_back(world, record, false),
+        give_back(world, record, false)
     };
     let moves: Vec<Move> = world.containment.status.records.iter().map(wind_up).collect();
     let over = moves
@@ -372,6 +374,10 @@ fn paused(world: &World<'_>) -> Round {
     let watch = |record: &Record| {
         if record.state.is_final() {
             return Move::none(record);
+        }
+        // It hangs on another instance, whose holders aren't suspended.
+        if world.look.held_there.contains_key(&record.id) {
+            return keep_isolated(world, record, None, &isolating, false);
         }
         let (now, outcomes) = (world.now, world.outcomes);
         let hold = Hold { now, group: None, isolating: &isolating, outcomes, doubted: true, paused: true };

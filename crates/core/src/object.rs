@@ -241,6 +241,13 @@ impl Containment {
         self.status.records.iter().filter(|record| !record.state.is_final())
     }
 
+    /// Records whose interfaces are looked for, wherever they are: also of those that were given back, for our tags may be left
+    /// on them.
+    pub fn sought_records(&self) -> impl Iterator<Item = &Record> {
+        let sought = |record: &&Record| !matches!(record.state, State::Gone | State::Retained | State::Withdrawn);
+        self.status.records.iter().filter(sought)
+    }
+
     pub fn has_live_records(&self) -> bool {
         self.live_records().next().is_some()
     }

@@ -91,7 +91,7 @@ const BUGS: [Bug; 13] = [
         name: "act before record",
         file: "src/machine/containment.rs",
         stands: "let (version, decision) = (self.containment.version.clone(), Box::new(decision));",
-        planted: "if !decision.calls.is_empty() { return Box::new(self).act(decision); }\n                let (version, decision) = (self.containment.version.clone(), Box::new(decision));",
+        planted: "if !decision.calls.is_empty() { return Box::new(self).act(now, decision); }\n                let (version, decision) = (self.containment.version.clone(), Box::new(decision));",
         from: NOTHING,
         bounds: (0, 1),
     },

@@ -4,14 +4,21 @@ use super::{Answer, Request};
 use crate::{
     decide::{Decision, Look, NeedsLive, Then, World, decide},
     holders::Presence,
-    interface::{Call, Outcome, Outcomes, Requeue},
+    interface::{Call, Outcome, Outcomes, Requeue, since},
     object::Containment,
 };
 use jiff::Timestamp;
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// More rounds than any instance needs; what is left then is done at the next look.
 const ROUNDS: u8 = 8;
+
+/// A look that is older than this is made again before anything is decided from it or sent: what it showed may be somebody
+/// else's by now.
+const FRESH: Duration = Duration::from_secs(10);
 
 /// One reconcile of a Containment.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -36,6 +43,7 @@ pub struct Round {
     containment: Containment,
     quarantines: BTreeMap<String, Presence>,
     live: bool,
+    looked_at: Timestamp,
     look: Look,
     outcomes: Outcomes,
     doubted: BTreeSet<String>,
@@ -52,6 +60,7 @@ impl ContainmentLoop {
                     containment,
                     quarantines: BTreeMap::new(),
                     live: false,
+                    looked_at: now,
                     look: Look::default(),
                     outcomes: Outcomes::default(),
                     doubted: BTreeSet::new(),
@@ -61,7 +70,8 @@ impl ContainmentLoop {
             }
             (Self::ReadsContainment, Answer::Containment(None)) => done(Requeue::Never),
             (Self::ReadsHolders(round), Answer::Holders(answers)) => {
-                (Self::Looks(Box::new(round.with_holders(answers, false))), Request::Look { again: false })
+                let round = Round { looked_at: now, ..round.with_holders(answers, false) };
+                (Self::Looks(Box::new(round)), Request::Look { again: false })
             }
             (Self::Looks(round), Answer::Looked(Some(look))) => Round { look, ..*round }.decide(now),
             (Self::Looks(round), Answer::Looked(None)) => {
@@ -72,7 +82,7 @@ impl ContainmentLoop {
             (Self::Records { mut round, decision }, Answer::Written(Ok(version))) => {
                 round.containment.version = version;
                 round.containment.status = decision.status.clone();
-                round.act(*decision)
+                round.act(now, *decision)
             }
             (Self::Records { .. }, Answer::Written(Err(_))) => done(Requeue::Backoff),
             (Self::Acts { mut round, calls, requeue }, Answer::Acted(outcomes)) => {
@@ -85,7 +95,7 @@ impl ContainmentLoop {
                     round.outcomes.note(call, outcome);
                 }
                 round.doubted = BTreeSet::new();
-                round.look_again(false)
+                round.look_again(now, false)
             }
             (Self::TakesFinalizerOff(round), Answer::Written(Ok(version))) => {
                 (Self::Deletes, Request::DeleteContainment { uid: round.containment.uid, version })
@@ -112,10 +122,16 @@ impl Round {
         Self { quarantines: uids.zip(answers).collect(), live, ..self }
     }
 
+    /// What was looked at may be somebody else's by now.
+    fn is_old(&self, now: Timestamp) -> bool {
+        since(self.looked_at, now) > FRESH
+    }
+
     /// One more round, from a new look.
-    fn look_again(mut self: Box<Self>, again: bool) -> (ContainmentLoop, Request) {
+    fn look_again(mut self: Box<Self>, now: Timestamp, again: bool) -> (ContainmentLoop, Request) {
         self.number += 1;
         self.live = false;
+        self.looked_at = now;
         if self.number >= ROUNDS {
             return done(Requeue::Backoff);
         }
@@ -123,7 +139,10 @@ impl Round {
     }
 
     fn decide(self, now: Timestamp) -> (ContainmentLoop, Request) {
-        let Self { number: _, containment, quarantines, live, look, outcomes, doubted } = &self;
+        if self.is_old(now) {
+            return Box::new(self).look_again(now, false);
+        }
+        let Self { number: _, containment, quarantines, live, looked_at: _, look, outcomes, doubted } = &self;
         match decide(&World { now, containment, quarantines, live: *live, look, outcomes, doubted }) {
             Err(NeedsLive) => {
                 let request = self.read_holders(true);
@@ -138,8 +157,12 @@ impl Round {
     }
 
     /// What was decided stands in the object: the calls go out.
-    fn act(mut self: Box<Self>, decision: Decision) -> (ContainmentLoop, Request) {
+    fn act(mut self: Box<Self>, now: Timestamp, decision: Decision) -> (ContainmentLoop, Request) {
         let Decision { calls, then, doubted, .. } = decision;
+        if !calls.is_empty() && self.is_old(now) {
+            calls.into_iter().for_each(|call| self.outcomes.note(call, Outcome::HeldBack));
+            return self.look_again(now, false);
+        }
         if !calls.is_empty() {
             let requeue = match then {
                 Then::LookAgain(requeue) => requeue,
@@ -149,7 +172,7 @@ impl Round {
         }
         if !doubted.is_empty() {
             self.doubted = doubted;
-            return self.look_again(true);
+            return self.look_again(now, true);
         }
         match then {
             Then::LookAgain(requeue) => done(requeue),

@@ -17,7 +17,7 @@ const PASSES: u8 = 8;
 /// One reconcile of a Quarantine, by namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct QuarantineLoop {
-    /// The entry with which it joins; its uid is that of the Quarantine that is read.
+    /// The entry with which it joins, of the Quarantine with this uid.
     entry: Holder,
     live: bool,
     /// Its entry was removed by this reconcile, beside a holder that stays.
@@ -58,6 +58,8 @@ impl QuarantineLoop {
         match (std::mem::replace(&mut self.state, Stage::Done), answer) {
             (Stage::Begins, Answer::Begin) => self.observe(),
             (Stage::ReadsQuarantine, Answer::Quarantine(quarantine)) => {
+                // Under its name another one may have been made, of another instance or class: that has a reconcile of its own.
+                let quarantine = quarantine.filter(|quarantine| quarantine.uid == self.entry.uid);
                 let live = self.live;
                 self.goes_to(Stage::ReadsContainment(quarantine), Request::ReadContainment { live })
             }

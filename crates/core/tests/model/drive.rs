@@ -67,7 +67,7 @@ impl State {
         let mut next = self.clone();
         let machine = match machine {
             Which::Containment => Machine::Containment(ContainmentLoop::Begins),
-            Which::Quarantine(slot) => Machine::Quarantine(slot, QuarantineLoop::new(entry(setting, slot))),
+            Which::Quarantine(slot) => Machine::Quarantine(slot, QuarantineLoop::new(self.entry(setting, slot))),
         };
         next.advance(machine, Answer::Begin);
         next
@@ -266,13 +266,16 @@ impl Which {
     pub const ALL: [Self; 3] = [Self::Quarantine(0), Self::Quarantine(1), Self::Containment];
 }
 
-fn entry(setting: Setting, slot: usize) -> Holder {
-    Holder {
-        namespace: "ns".to_owned(),
-        name: NAMES[slot].to_owned(),
-        uid: String::new(),
-        joined_at: now(),
-        class_name: CLASS.to_owned(),
-        approval_always: setting.approval_always,
+impl State {
+    /// What is admitted of the Quarantine in this slot.
+    fn entry(&self, setting: Setting, slot: usize) -> Holder {
+        Holder {
+            namespace: "ns".to_owned(),
+            name: NAMES[slot].to_owned(),
+            uid: self.quarantines[slot].as_ref().map(|quarantine| quarantine.uid.clone()).unwrap_or_default(),
+            joined_at: now(),
+            class_name: CLASS.to_owned(),
+            approval_always: setting.approval_always,
+        }
     }
 }
