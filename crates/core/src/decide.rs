@@ -1,41 +1,15 @@
 //! The Containment loop's decision. Pure: from one picture of the world to the next status, the calls, and when to look again.
 
 use crate::{
+    call::{Call, Outcome, Outcomes},
     holders::{self, Presence, Situation, Standing},
-    interface::{self, Backup, Call, GiveBack, Hold, Move, Outcomes, Requeue, Seen, UNSETTLED, until},
+    interface::{self, GiveBack, Hold, Move, Requeue, UNSETTLED, until},
+    look::{Backup, Look, Seen},
     object::{Containment, Groups, Holder, Quarantine, Record, State, Status},
     primary,
 };
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// What AWS shows of the instance, and which groups isolate there.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Look {
-    /// The instance's interfaces, and recorded ones wherever they are.
-    pub interfaces: BTreeMap<String, Seen>,
-    /// What each holder gives in each VPC, by the holder's uid.
-    pub groups: BTreeMap<(String, String), Group>,
-    /// Every other group of which a class or a record says that it isolates.
-    pub isolating: Groups,
-    /// By class.
-    pub priorities: BTreeMap<String, i32>,
-    /// The recorded originals that still exist. None: that wasn't asked.
-    pub existing: Option<Groups>,
-    /// Interfaces that hang on another instance which is held: the group that is given there, where it is known.
-    pub held_there: BTreeMap<String, Option<String>>,
-    /// Interfaces of which another Containment has a record that has not ended; true: an older one than ours.
-    pub recorded_by_others: BTreeMap<String, bool>,
-}
-
-/// The isolation group that a holder gives in one VPC.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Group {
-    /// None: there is none, or it isn't known to isolate.
-    pub id: Option<String>,
-    /// A call makes it, or brings its rules in line.
-    pub prepare: bool,
-}
 
 /// Everything that one decision is made from.
 #[derive(Clone, Debug)]
@@ -97,7 +71,7 @@ pub const MOST_RECORDS: usize = 256;
 pub fn decide(world: &World<'_>) -> Result<Decision, NeedsLive> {
     let standings = holders::standings(world.containment, world.quarantines);
     let priority = |class: &str| world.look.priorities.get(class).copied().unwrap_or_default();
-    let tags_differ = world.containment.live_records().any(|record| tags_differ(world, record));
+    let tags_differ = world.containment.live_records().any(|record| world.look.tags_differ(record));
     let asks = holders::shared_reasons(world.containment, &standings, tags_differ);
     let situation = holders::situation(&standings, world.quarantines, &asks, priority);
     let rounds = match &situation {
@@ -135,7 +109,7 @@ fn held(world: &World<'_>, standings: &[(&Holder, Standing)], in_charge: &Holder
     if !found && !world.live {
         return Err(NeedsLive);
     }
-    let isolating = isolating(world);
+    let isolating = world.look.known_to_isolate(&world.containment.status.records);
     let given = |vpc_id: &str| world.look.groups.get(&(in_charge.uid.clone(), vpc_id.to_owned()));
     let group = |vpc_id: &str| given(vpc_id).and_then(|group| group.id.as_deref());
     let adopts = matches!(world.quarantines.get(&in_charge.uid), Some(Presence::Found(q)) if q.adopts);
@@ -245,7 +219,7 @@ fn give_all_back(world: &World<'_>, leaving: &BTreeSet<String>) -> Vec<Move> {
     let records = primary::with_originals(world.now, &world.containment.status.records, &world.look.interfaces);
     let drops = |uid: &String| matches!(world.quarantines.get(uid), Some(Presence::Found(q)) if q.drops_missing);
     let drops_missing = leaving.iter().any(drops);
-    let isolating = isolating(world);
+    let isolating = world.look.known_to_isolate(&world.containment.status.records);
     let give_back = |record: &Record| {
         if !record.state.is_final() && world.look.held_there.contains_key(&record.id) {
             let Move { record, call, requeue, doubted } = keep_isolated(world, record, None, &isolating, false);
@@ -275,7 +249,7 @@ fn give_back(world: &World<'_>, record: &Record, drops_missing: bool) -> Move {
     let tagged = seen.is_some_and(|seen| matches!(seen.backup, Backup::Ours { .. }));
     match world.outcomes.tags.get(&record.id) {
         _ if !ended || !tagged => next,
-        Some(interface::Outcome::Applied | interface::Outcome::NotFound) => next,
+        Some(Outcome::Applied | Outcome::NotFound) => next,
         Some(_) => Move { requeue: Requeue::Backoff, ..next },
         None => Move { call: Some(Call::Untag { interface: record.id.clone() }), ..next },
     }
@@ -285,8 +259,7 @@ fn give_back(world: &World<'_>, record: &Record, drops_missing: bool) -> Move {
 fn is_tagged(world: &World<'_>, record: &Record) -> bool {
     let seen = world.look.interfaces.get(&record.id);
     let tagged = seen.is_some_and(|seen| matches!(seen.backup, Backup::Ours { .. }));
-    let removed =
-        matches!(world.outcomes.tags.get(&record.id), Some(interface::Outcome::Applied | interface::Outcome::NotFound));
+    let removed = matches!(world.outcomes.tags.get(&record.id), Some(Outcome::Applied | Outcome::NotFound));
     tagged && !removed && !matches!(record.state, State::Retained | State::Withdrawn)
 }
 
@@ -302,7 +275,7 @@ fn retained(world: &World<'_>, leaving: &BTreeSet<String>) -> Round {
 
 /// Nobody holds any more: what lingers is watched, our tags are removed, and then the object goes.
 fn wind_up(world: &World<'_>) -> Round {
-    let isolating = isolating(world);
+    let isolating = world.look.known_to_isolate(&world.containment.status.records);
     let wind_up = |record: &Record| {
         let on_its_way_in = matches!(record.state, State::Isolating | State::Isolated | State::Refused);
         let due_back = record.due_back || !on_its_way_in;
@@ -336,7 +309,7 @@ fn empty(world: &World<'_>) -> Result<Round, NeedsLive> {
 /// Without records nothing was changed, or the records were lost. Two looks a minute apart that show nothing of ours tell the one from the
 /// other: what still carries an isolation group is recorded from its tags.
 fn nothing_recorded(world: &World<'_>, leaving: BTreeSet<String>) -> Round {
-    let isolating = isolating(world);
+    let isolating = world.look.known_to_isolate(&world.containment.status.records);
     let given = |seen: &Seen| {
         let of = |holder: &'_ Holder| world.look.groups.get(&(holder.uid.clone(), seen.vpc_id.clone()))?.id.as_deref();
         world.containment.holders.iter().find_map(of)
@@ -370,7 +343,7 @@ fn nothing_recorded(world: &World<'_>, leaving: BTreeSet<String>) -> Round {
 
 /// Nothing is changed; what the read shows of each record is noted.
 fn paused(world: &World<'_>) -> Round {
-    let isolating = isolating(world);
+    let isolating = world.look.known_to_isolate(&world.containment.status.records);
     let watch = |record: &Record| {
         if record.state.is_final() {
             return Move::none(record);
@@ -420,18 +393,4 @@ fn fold(world: &World<'_>, situation: Situation, asks: BTreeSet<holders::Approva
     let status = Status { records, asks, released, empty_since };
     let then = if ends { Then::End } else { Then::LookAgain(requeue) };
     Decision { situation, status, calls, then, unrecorded, doubted }
-}
-
-/// Every group that is known to isolate here.
-fn isolating(world: &World<'_>) -> Groups {
-    let recorded = world.containment.status.records.iter().flat_map(|record| &record.isolation_groups);
-    let given = world.look.groups.values().filter_map(|group| group.id.as_ref());
-    recorded.chain(given).chain(&world.look.isolating).cloned().collect()
-}
-
-fn tags_differ(world: &World<'_>, record: &Record) -> bool {
-    match world.look.interfaces.get(&record.id).map(|seen| &seen.backup) {
-        Some(Backup::Ours { originals, .. }) => *originals != record.originals,
-        Some(Backup::None | Backup::Elsewhere { .. }) | None => false,
-    }
 }

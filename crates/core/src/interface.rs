@@ -5,9 +5,13 @@
 //! after its acknowledgement count. A call that nobody answered may still arrive until its signature expires: its interface is
 //! watched for that long after it was given back.
 
-use crate::object::{Attempt, AttemptKind, Drift, Groups, Record, Source, State};
+use crate::{
+    call::{Call, Outcome, Outcomes},
+    look::{Backup, Seen},
+    object::{Attempt, AttemptKind, Drift, Groups, Record, Source, State},
+};
 use jiff::{SignedDuration, Timestamp};
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// How long a read may be older than a change.
 pub const UNSETTLED: Duration = Duration::from_secs(60);
@@ -27,102 +31,6 @@ const STALE_READ: Duration = Duration::from_secs(1);
 
 /// How soon an interface is looked at again that somebody else puts other groups on again and again.
 const FOUGHT_OVER: Duration = Duration::from_secs(5);
-
-/// What a read showed of one interface.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Seen {
-    pub vpc_id: String,
-    pub groups: Groups,
-    /// It belongs to the instance now.
-    pub attached: bool,
-    /// It is the instance's primary interface.
-    pub primary: bool,
-    /// A service or another account manages it: AWS refuses every change.
-    pub managed: bool,
-    pub backup: Backup,
-}
-
-/// What the tags on an interface say: the second copy of its record.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Backup {
-    None,
-    /// They name this Containment and this cluster. `whole`: they are what belongs beside the record, and nothing else.
-    Ours {
-        originals: Option<Groups>,
-        whole: bool,
-    },
-    /// They name another cluster. `older`: it recorded the interface before we did, or we have no record.
-    Elsewhere {
-        originals: Option<Groups>,
-        older: bool,
-    },
-}
-
-/// One call that changes something in AWS.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Call {
-    /// Give the interface these groups and no others.
-    SetGroups {
-        interface: String,
-        attempt: Attempt,
-        groups: Groups,
-    },
-    /// Write the second copy of the record onto the interface.
-    Tag {
-        interface: String,
-        originals: Option<Groups>,
-    },
-    Untag {
-        interface: String,
-    },
-    /// Make the managed isolation group of this VPC, or bring its rules in line.
-    PrepareGroup {
-        vpc_id: String,
-    },
-}
-
-impl Call {
-    /// A success of it needs no further look: nothing that is said depends on reading it back.
-    pub fn is_settled_by_success(&self) -> bool {
-        matches!(self, Self::Tag { .. })
-    }
-}
-
-/// What became of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Outcome {
-    Applied,
-    /// EC2 doesn't know the interface.
-    NotFound,
-    Refused,
-    /// It may have been applied, or may be applied later.
-    Unanswered,
-    /// It was not carried out and won't be, for a reason that passes by itself: throttled, no budget, another replica leads.
-    HeldBack,
-}
-
-/// What became of the calls of this reconcile.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Outcomes {
-    /// Of those that set groups, by interface and attempt.
-    pub swaps: BTreeMap<(String, Attempt), Outcome>,
-    /// Of those that wrote or removed tags, by interface: the last one.
-    pub tags: BTreeMap<String, Outcome>,
-}
-
-impl Outcomes {
-    pub fn note(&mut self, call: Call, outcome: Outcome) {
-        match call {
-            Call::SetGroups { interface, attempt, .. } => {
-                self.swaps.insert((interface, attempt), outcome);
-            }
-            Call::Tag { interface, .. } | Call::Untag { interface } => {
-                self.tags.insert(interface, outcome);
-            }
-            Call::PrepareGroup { .. } => {}
-        }
-    }
-}
 
 /// When to look again, unless something wakes the object before. The sooner one is the smaller one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -17,9 +17,11 @@
 //! Containment and one interface can reach within stated bounds of faults and of what people do.
 #![forbid(unsafe_code)]
 
+pub mod call;
 pub mod decide;
 pub mod holders;
 pub mod interface;
+pub mod look;
 pub mod machine;
 pub mod object;
 pub mod primary;

@@ -11,9 +11,11 @@ pub use containment::ContainmentLoop;
 pub use quarantine::QuarantineLoop;
 
 use crate::{
-    decide::{Decision, Look},
+    call::{Call, Outcome},
+    decide::Decision,
     holders::Presence,
-    interface::{Call, Outcome, Requeue},
+    interface::Requeue,
+    look::Look,
     object::{Containment, Holder, Quarantine, Version},
 };
 

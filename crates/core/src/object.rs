@@ -216,6 +216,27 @@ pub struct Quarantine {
     pub resolved: bool,
 }
 
+impl Quarantine {
+    /// One that was just created, names its instance itself, and asks for nothing else.
+    pub fn created(uid: String, version: Version) -> Self {
+        Self {
+            uid,
+            version,
+            deleting: false,
+            finalized: false,
+            suspended: false,
+            dry_run: false,
+            retains: false,
+            drops_missing: false,
+            adopts: false,
+            approved: BTreeSet::new(),
+            namespace_deleting: false,
+            crd_deleting: false,
+            resolved: true,
+        }
+    }
+}
+
 /// Why a release waits for a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum ApprovalReason {

@@ -6,7 +6,8 @@
 //! watched for a minute first.
 
 use crate::{
-    interface::{Backup, Seen, UNSETTLED, until},
+    interface::{UNSETTLED, until},
+    look::{Backup, Seen},
     object::{Groups, Record, Source},
 };
 use jiff::Timestamp;

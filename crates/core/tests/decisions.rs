@@ -4,9 +4,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use quarantine_core::{
-    decide::{Decision, Group, Look, Unrecorded, World, decide},
+    call::{Call, Outcome, Outcomes},
+    decide::{Decision, Unrecorded, World, decide},
     holders::Presence,
-    interface::{Backup, Call, Outcome, Outcomes, Requeue, Seen},
+    interface::Requeue,
+    look::{Backup, Group, Look, Seen},
     object::{
         ApprovalReason, Attempt, AttemptKind, Containment, Drift, Groups, Holder, Quarantine, Record, Source, State,
         Status, Version,
@@ -86,21 +88,7 @@ impl Scene {
                 holders: vec![holder],
                 status: Status { records, ..Status::default() },
             },
-            quarantine: Quarantine {
-                uid: "u".to_owned(),
-                version: Version("1".to_owned()),
-                deleting: false,
-                finalized: true,
-                suspended: false,
-                dry_run: false,
-                retains: false,
-                drops_missing: false,
-                adopts: false,
-                approved: BTreeSet::new(),
-                namespace_deleting: false,
-                crd_deleting: false,
-                resolved: true,
-            },
+            quarantine: Quarantine { finalized: true, ..Quarantine::created("u".to_owned(), Version("1".to_owned())) },
             look: Look {
                 interfaces: interfaces.iter().map(|(id, seen)| ((*id).to_owned(), seen.clone())).collect(),
                 groups: BTreeMap::from([(

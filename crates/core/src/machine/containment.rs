@@ -2,9 +2,11 @@
 
 use super::{Answer, Request};
 use crate::{
-    decide::{Decision, Look, NeedsLive, Then, World, decide},
+    call::{Call, Outcome, Outcomes},
+    decide::{Decision, NeedsLive, Then, World, decide},
     holders::Presence,
-    interface::{Call, Outcome, Outcomes, Requeue, since},
+    interface::{Requeue, since},
+    look::Look,
     object::Containment,
 };
 use jiff::Timestamp;
@@ -95,7 +97,7 @@ impl ContainmentLoop {
                     round.outcomes.note(call, outcome);
                 }
                 round.doubted = BTreeSet::new();
-                round.look_again(now, false)
+                round.next_round(now, false)
             }
             (Self::TakesFinalizerOff(round), Answer::Written(Ok(version))) => {
                 (Self::Deletes, Request::DeleteContainment { uid: round.containment.uid, version })
@@ -128,7 +130,7 @@ impl Round {
     }
 
     /// One more round, from a new look.
-    fn look_again(mut self: Box<Self>, now: Timestamp, again: bool) -> (ContainmentLoop, Request) {
+    fn next_round(mut self: Box<Self>, now: Timestamp, again: bool) -> (ContainmentLoop, Request) {
         self.number += 1;
         self.live = false;
         self.looked_at = now;
@@ -140,7 +142,7 @@ impl Round {
 
     fn decide(self, now: Timestamp) -> (ContainmentLoop, Request) {
         if self.is_old(now) {
-            return Box::new(self).look_again(now, false);
+            return Box::new(self).next_round(now, false);
         }
         let Self { number: _, containment, quarantines, live, looked_at: _, look, outcomes, doubted } = &self;
         match decide(&World { now, containment, quarantines, live: *live, look, outcomes, doubted }) {
@@ -161,7 +163,7 @@ impl Round {
         let Decision { calls, then, doubted, .. } = decision;
         if !calls.is_empty() && self.is_old(now) {
             calls.into_iter().for_each(|call| self.outcomes.note(call, Outcome::HeldBack));
-            return self.look_again(now, false);
+            return self.next_round(now, false);
         }
         if !calls.is_empty() {
             let requeue = match then {
@@ -172,7 +174,7 @@ impl Round {
         }
         if !doubted.is_empty() {
             self.doubted = doubted;
-            return self.look_again(now, true);
+            return self.next_round(now, true);
         }
         match then {
             Then::LookAgain(requeue) => done(requeue),

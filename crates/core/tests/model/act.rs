@@ -2,10 +2,9 @@
 
 use crate::state::{Before, Interface, NAMES, State, foreign, forged};
 use quarantine_core::{
-    interface::Backup,
+    look::Backup,
     object::{ApprovalReason, Containment, Quarantine, Status, Version},
 };
-use std::collections::BTreeSet;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Act {
@@ -80,7 +79,10 @@ impl State {
         match act {
             Act::Create(slot) => {
                 next.created[slot] += 1;
-                next.set_quarantine(slot, Some(fresh(format!("{}{}", NAMES[slot], next.created[slot]))));
+                next.set_quarantine(
+                    slot,
+                    Some(Quarantine::created(format!("{}{}", NAMES[slot], next.created[slot]), Version(String::new()))),
+                );
             }
             Act::Delete(slot) => next.edit(slot, |q| q.deleting = true),
             Act::DeleteNamespace(slot) => next.edit(slot, |q| (q.deleting, q.namespace_deleting) = (true, true)),
@@ -173,23 +175,5 @@ impl State {
             });
             self.set_quarantine(slot, next.filter(|q| q.finalized));
         }
-    }
-}
-
-fn fresh(uid: String) -> Quarantine {
-    Quarantine {
-        uid,
-        version: Version(String::new()),
-        deleting: false,
-        finalized: false,
-        suspended: false,
-        dry_run: false,
-        retains: false,
-        drops_missing: false,
-        adopts: false,
-        approved: BTreeSet::new(),
-        namespace_deleting: false,
-        crd_deleting: false,
-        resolved: true,
     }
 }

@@ -6,7 +6,8 @@ use crate::{
     state::{Running, Setting, Snapshot, State, forged, isolated},
 };
 use quarantine_core::{
-    interface::{Backup, MINDED_FOR, UNSETTLED},
+    interface::{MINDED_FOR, UNSETTLED},
+    look::Backup,
     object::Quarantine,
 };
 use std::sync::Arc;

@@ -2,9 +2,9 @@
 
 use crate::state::{CLASS, Machine, NAMES, Running, Setting, State, now};
 use quarantine_core::{
+    call::{Call, Outcome},
     decide::Decision,
     holders::Presence,
-    interface::{Call, Outcome},
     machine::{Answer, ContainmentLoop, QuarantineLoop, Request, WriteFailure},
     object::{Containment, Holder, Quarantine},
 };

@@ -2,8 +2,8 @@
 
 use crate::state::{INTERFACE, State, VPC, isolated};
 use quarantine_core::{
-    decide::{Group, Look},
-    interface::{Backup, Call, Outcome, Seen},
+    call::{Call, Outcome},
+    look::{Backup, Group, Look, Seen},
     object::{ApprovalReason, AttemptKind, Groups, Holder},
 };
 

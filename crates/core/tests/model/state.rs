@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use quarantine_core::{
-    interface::{ARRIVES_WITHIN, Backup, Call, MINDED_FOR, UNSETTLED},
+    call::Call,
+    interface::{ARRIVES_WITHIN, MINDED_FOR, UNSETTLED},
+    look::Backup,
     machine::{ContainmentLoop, QuarantineLoop, Request},
     object::{Attempt, AttemptKind, Containment, Groups, Holder, Quarantine},
 };

@@ -2,7 +2,7 @@
 
 use crate::world::{Claimed, World, all_isolating};
 use quarantine_core::{
-    interface::Call,
+    call::Call,
     object::{ApprovalReason, AttemptKind, Containment, Source, Status},
 };
 

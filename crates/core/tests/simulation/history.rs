@@ -1,4 +1,4 @@
-//! One history: chance decides what happens next. Its end: everybody lets go, and everything must be as it was.
+//! One history: chance decides what happens next. Its end: everybody leaves, and everything must be as it was.
 
 use crate::{
     chance::Chance,
@@ -9,7 +9,6 @@ use quarantine_core::{
     machine::{ContainmentLoop, QuarantineLoop},
     object::{ApprovalReason, Groups, Holder, Quarantine, Version},
 };
-use std::collections::BTreeSet;
 
 const NAMES: [&str; 4] = ["q-0", "q-1", "q-2", "q-3"];
 
@@ -139,7 +138,7 @@ impl History {
         let Some(mut found) = self.world.quarantines.get(name).cloned() else {
             self.world.next_uid += 1;
             let created = Claimed {
-                object: fresh(format!("u{}", self.world.next_uid)),
+                object: Quarantine::created(format!("u{}", self.world.next_uid), Version(String::new())),
                 instance: INSTANCES[self.chance.below(2)],
                 class: CLASSES[self.chance.below(CLASSES.len())],
             };
@@ -292,7 +291,7 @@ impl History {
                 self.world.put_quarantine(slot, Some(found));
             }
         }
-        self.tell("everybody lets go");
+        self.tell("everybody leaves");
     }
 
     fn everything_is_as_it_was(&self) -> Result<(), String> {
@@ -337,23 +336,5 @@ fn entry(slot: &str, found: &Claimed) -> Holder {
         joined_at: jiff::Timestamp::UNIX_EPOCH,
         class_name: found.class.to_owned(),
         approval_always: false,
-    }
-}
-
-fn fresh(uid: String) -> Quarantine {
-    Quarantine {
-        uid,
-        version: Version(String::new()),
-        deleting: false,
-        finalized: false,
-        suspended: false,
-        dry_run: false,
-        retains: false,
-        drops_missing: false,
-        adopts: false,
-        approved: BTreeSet::new(),
-        namespace_deleting: false,
-        crd_deleting: false,
-        resolved: true,
     }
 }

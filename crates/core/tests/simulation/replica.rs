@@ -6,8 +6,8 @@ use crate::{
     world::{Claimed, LateCall, World, kind},
 };
 use quarantine_core::{
+    call::{Call, Outcome},
     holders::Presence,
-    interface::{Call, Outcome},
     machine::{Answer, ContainmentLoop, QuarantineLoop, Request, WriteFailure},
     object::{Containment, Holder, Status, Version},
 };

@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use quarantine_core::{
-    decide::{Group, Look},
-    interface::{ARRIVES_WITHIN, Backup, Call, Outcome, Seen, UNSETTLED},
+    call::{Call, Outcome},
+    interface::{ARRIVES_WITHIN, UNSETTLED},
+    look::{Backup, Group, Look, Seen},
     object::{AttemptKind, Containment, Groups, Holder, Quarantine, Record, Version},
 };
 use std::collections::{BTreeMap, BTreeSet};
