@@ -118,10 +118,14 @@ fn held(world: &World<'_>, standings: &[(&Holder, Standing)], in_charge: &Holder
     let known = world.containment.status.records.iter().filter(|record| !anew.contains(&record.id));
     let records: Vec<Record> = known.chain(&new).cloned().collect();
     let records = primary::with_originals(world.now, &records, &world.look.interfaces);
+    let leaving = standings.iter().any(|(_, standing)| matches!(standing, Standing::Asks(_) | Standing::Leaves { .. }));
     let moves = records.iter().map(|record| {
         let vpc_id = world.look.interfaces.get(&record.id).map_or(&record.vpc_id, |seen| &seen.vpc_id);
         let wanted = Record { due_back: false, ..record.clone() };
-        keep_isolated(world, &wanted, group(vpc_id), &isolating, adopts)
+        let kept = keep_isolated(world, &wanted, group(vpc_id), &isolating, adopts);
+        // Tags that name other originals stay for the person who is asked: put right, they would ask nobody at the next look.
+        let stay = leaving && world.look.tags_differ(record);
+        Move { call: kept.call.filter(|call| !(stay && matches!(call, Call::Tag { .. }))), ..kept }
     });
     let own = world.look.interfaces.values().filter(|seen| seen.attached);
     let vpcs: BTreeSet<&String> = own.map(|seen| &seen.vpc_id).collect();

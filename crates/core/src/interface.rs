@@ -216,8 +216,8 @@ pub fn hold(context: Hold<'_>, record: Record, seen: Option<&Seen>) -> Move {
     if seen.managed {
         return Move::rest(record, State::Refused, Requeue::Resync);
     }
-    // The read that made the record was older than a release: what is read before we have touched it is its own.
-    if record.originals.is_none() && record.swapped_at.is_none() {
+    // The read that made the record may have been older than a release: what is read then, before we have touched it, is its own.
+    if record.originals.is_none() && record.swapped_at.is_none() && record.source != Source::Unknown {
         if is_isolated(&seen.groups, isolating) {
             if let Some(rest) = until(record.recorded_at, UNSETTLED, now) {
                 return Move::rest(record, State::Isolating, Requeue::After(rest));
@@ -244,9 +244,12 @@ fn isolated(now: Timestamp, record: Record) -> Move {
     let arriving = record.unanswered.iter().filter(|attempt| attempt.kind == AttemptKind::Restore);
     let arriving = arriving.filter_map(|attempt| until(attempt.at, MINDED_FOR, now)).max();
     let watched = record.originals.is_none().then(|| until(record.recorded_at, UNSETTLED, now)).flatten();
+    // A read after the minute: what it carries from now on is somebody else's doing.
+    let unknown = record.originals.is_none() && watched.is_none();
+    let source = if unknown { Source::Unknown } else { record.source };
     let fought = record.drift.is_fought_over(now).then_some(FOUGHT_OVER);
     let requeue = [arriving, watched, fought].into_iter().flatten().min().map_or(Requeue::Resync, Requeue::After);
-    Move::rest(Record { unshown: 0, ..record }, State::Isolated, requeue)
+    Move::rest(Record { unshown: 0, source, ..record }, State::Isolated, requeue)
 }
 
 /// Its second copy, where that isn't what it should be.

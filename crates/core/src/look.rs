@@ -30,11 +30,12 @@ impl Look {
         recorded.chain(given).chain(&self.isolating).cloned().collect()
     }
 
-    /// Whether the tags on the interface name other originals than its record.
+    /// Whether the tags on the interface name other originals than its record. Tags that name none are older than what the
+    /// record has learnt: they speak against nothing.
     pub fn tags_differ(&self, record: &Record) -> bool {
         match self.interfaces.get(&record.id).map(|seen| &seen.backup) {
-            Some(Backup::Ours { originals, .. }) => *originals != record.originals,
-            Some(Backup::None | Backup::Elsewhere { .. }) | None => false,
+            Some(Backup::Ours { originals: Some(told), .. }) => Some(told) != record.originals.as_ref(),
+            Some(Backup::Ours { originals: None, .. } | Backup::None | Backup::Elsewhere { .. }) | None => false,
         }
     }
 }

@@ -126,6 +126,8 @@ pub enum Source {
     /// From the record of the primary interface: this one was attached after the isolation with the isolation group, and
     /// never had groups of its own.
     Primary,
+    /// Nobody knows: it was isolated when its record was made, and a minute later still.
+    Unknown,
 }
 
 /// A call to one interface, by the time that its record gives it. Times of one record are distinct.

@@ -49,7 +49,7 @@ fn never_had_any(record: &Record, seen: &Seen) -> bool {
         Backup::Ours { originals, .. } | Backup::Elsewhere { originals, .. } => originals.is_some(),
         Backup::None => false,
     };
-    let untouched = record.swapped_at.is_none() && record.source == Source::Interface;
+    let untouched = record.swapped_at.is_none() && matches!(record.source, Source::Interface | Source::Unknown);
     record.originals.is_none() && untouched && !told && seen.groups == Groups::from([record.in_force.clone()])
 }
 

@@ -322,3 +322,43 @@ fn tags_that_name_other_originals_are_said_while_the_instance_is_held_and_hold_i
     released.quarantine.approved = BTreeSet::from([ApprovalReason::TagsDiffer]);
     assert_eq!(swaps(&released.decides()), [("eni", AttemptKind::Restore, &groups(&["own"]))]);
 }
+
+#[test]
+fn tags_that_name_other_originals_stay_for_the_person_who_is_asked() {
+    let forged = Seen { backup: Backup::Ours { originals: Some(groups(&["open"])), whole: false }, ..seen(&["iso"]) };
+    let mut scene = Scene::with(vec![record("eni")], &[("eni", forged)]);
+    let tags = |scene: &Scene| scene.decides().calls.iter().any(|call| matches!(call, Call::Tag { .. }));
+    assert!(tags(&scene), "while nobody leaves, they are put right");
+    scene = scene.released();
+    assert!(!tags(&scene), "put right, they would ask nobody at the next look");
+}
+
+#[test]
+fn tags_that_are_older_than_what_the_record_has_learnt_ask_nobody() {
+    let bare = Seen { backup: Backup::Ours { originals: None, whole: false }, ..seen(&["iso"]) };
+    let scene = Scene::with(vec![record("eni")], &[("eni", bare)]).released();
+    let decision = scene.decides();
+    assert_eq!(decision.status.asks, BTreeSet::new());
+    assert_eq!(swaps(&decision), [("eni", AttemptKind::Restore, &groups(&["own"]))]);
+}
+
+#[test]
+fn rule_11_once_its_originals_count_as_unknown_what_an_interface_carries_never_becomes_its_originals() {
+    let found_isolated = Record { originals: None, swapped_at: None, recorded_at: seconds_ago(60), ..record("eni") };
+    let bare = |carried: &[&str]| Seen { backup: Backup::Ours { originals: None, whole: true }, ..seen(carried) };
+    let mut scene = Scene::with(vec![found_isolated.clone()], &[("eni", bare(&["iso"]))]);
+    let watched = scene.record();
+    assert_eq!((watched.originals.as_ref(), watched.source), (None, Source::Unknown));
+
+    scene.containment.status.records = vec![watched];
+    scene.look.interfaces.insert("eni".to_owned(), bare(&["open"]));
+    scene.doubted = BTreeSet::from(["eni".to_owned()]);
+    let decision = scene.decides();
+    assert_eq!(decision.status.records[0].originals, None, "it is drift");
+    assert_eq!(swaps(&decision), [("eni", AttemptKind::Swap, &groups(&["iso"]))]);
+
+    // Within the minute the read that made the record may have been older than a release.
+    let young = Record { recorded_at: seconds_ago(30), state: State::Isolating, ..found_isolated };
+    let learnt = Scene::with(vec![young], &[("eni", bare(&["own"]))]).record();
+    assert_eq!((learnt.originals, learnt.source), (Some(groups(&["own"])), Source::Interface));
+}
